@@ -1,0 +1,1 @@
+"""Sololine: one WhatsApp number, one bot."""
