@@ -1,0 +1,50 @@
+"""What can be wrong with what the other side sent.
+
+* `WireError`
+    * `MalformedJid`: a text is no WhatsApp address
+    * `MalformedNode`: bytes are no binary XML, or a node lacks what it must hold
+    * `MalformedFrame`: the byte stream is not cut as frames are
+    * `MalformedPayload`: a protobuf message, QR text or key bundle has the wrong shape
+    * `HandshakeFailed`: the Noise handshake cannot go on
+        * `BadCertificate`: the server's certificate chain does not prove its key
+    * `DecryptionFailed`: a sealed frame or key bundle does not open under our key
+    * `BadSignature`: a signature or an HMAC does not hold
+
+No message shows a key, a number, or any other value of the other side: only what was expected.
+"""
+
+
+class WireError(Exception):
+    """The other side broke the protocol; the connection it came from cannot go on."""
+
+
+class MalformedJid(WireError):  # noqa: N818 — says what is wrong, as all names of this tree
+    """A text is no WhatsApp address."""
+
+
+class MalformedNode(WireError):  # noqa: N818 — see MalformedJid
+    """Bytes are no binary XML, or a node lacks an attribute, child or content it must hold."""
+
+
+class MalformedFrame(WireError):  # noqa: N818 — see MalformedJid
+    """The byte stream is not cut as frames are, or a frame is too long to be sent."""
+
+
+class MalformedPayload(WireError):  # noqa: N818 — see MalformedJid
+    """A protobuf message, a QR text or a key bundle has the wrong shape."""
+
+
+class HandshakeFailed(WireError):  # noqa: N818 — see MalformedJid
+    """The Noise handshake cannot go on; both sides must close."""
+
+
+class BadCertificate(HandshakeFailed):
+    """The server's certificate chain does not prove its key: wrong root, key or date."""
+
+
+class DecryptionFailed(WireError):  # noqa: N818 — see MalformedJid
+    """A sealed frame or key bundle does not open under our key."""
+
+
+class BadSignature(WireError):  # noqa: N818 — see MalformedJid
+    """A signature or an HMAC does not hold."""
