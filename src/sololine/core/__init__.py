@@ -1,0 +1,1 @@
+"""What decides: pure values and functions, no clock, no I/O, nothing asynchronous."""

@@ -1,0 +1,38 @@
+"""Identifiers, each a type of its own with a readable prefix, so that a log line explains itself."""
+
+import re
+from typing import Final, NewType
+
+TenantId = NewType("TenantId", str)
+"""An account boundary; chosen by the operator, for example `default`."""
+
+UserId = NewType("UserId", str)
+"""A person of a tenant; any text the platform uses for its users (with Firebase, the uid)."""
+
+BotId = NewType("BotId", str)
+"""What a user creates; `bot_` and 20 characters."""
+
+DeviceId = NewType("DeviceId", str)
+"""One set of WhatsApp credentials; names their file, so it holds only letters, digits, `_`."""
+
+ProcessId = NewType("ProcessId", str)
+"""A running server, as leases name it."""
+
+DEFAULT_TENANT: Final = TenantId("default")
+DEFAULT_USER: Final = UserId("default")
+
+_BOT_ID: Final = re.compile(r"bot_[0-9a-z]{20}")
+
+
+def is_bot_id(text: str) -> bool:
+    """Whether `text` has the form of a bot's id; says nothing about whether the bot exists."""
+    return _BOT_ID.fullmatch(text) is not None
+
+
+def device_id(bot: BotId, intent_no: int, round_no: int) -> DeviceId:
+    """The id of the credentials that a bot's linking makes.
+
+    Made from the order that asked for the link and the number of the linking worker within its
+    window, so that deciding needs no randomness and a crashed attempt finds its own file again.
+    """
+    return DeviceId(f"dev_{bot.removeprefix('bot_')}_{intent_no}_{round_no}")

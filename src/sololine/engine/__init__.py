@@ -1,0 +1,1 @@
+"""The boundary to WhatsApp: a port, and the engines behind it."""
