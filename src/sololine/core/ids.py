@@ -1,4 +1,4 @@
-"""Identifiers, each a type of its own with a readable prefix, so that a log line explains itself."""
+"""Identifiers: a type each, with a readable prefix, so that a log line explains itself."""
 
 import re
 from typing import Final, NewType
