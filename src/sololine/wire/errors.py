@@ -18,23 +18,23 @@ class WireError(Exception):
     """The other side broke the protocol; the connection it came from cannot go on."""
 
 
-class MalformedJid(WireError):  # noqa: N818 — says what is wrong, as all names of this tree
+class MalformedJid(WireError):
     """A text is no WhatsApp address."""
 
 
-class MalformedNode(WireError):  # noqa: N818 — see MalformedJid
+class MalformedNode(WireError):
     """Bytes are no binary XML, or a node lacks an attribute, child or content it must hold."""
 
 
-class MalformedFrame(WireError):  # noqa: N818 — see MalformedJid
+class MalformedFrame(WireError):
     """The byte stream is not cut as frames are, or a frame is too long to be sent."""
 
 
-class MalformedPayload(WireError):  # noqa: N818 — see MalformedJid
+class MalformedPayload(WireError):
     """A protobuf message, a QR text or a key bundle has the wrong shape."""
 
 
-class HandshakeFailed(WireError):  # noqa: N818 — see MalformedJid
+class HandshakeFailed(WireError):
     """The Noise handshake cannot go on; both sides must close."""
 
 
@@ -42,9 +42,9 @@ class BadCertificate(HandshakeFailed):
     """The server's certificate chain does not prove its key: wrong root, key or date."""
 
 
-class DecryptionFailed(WireError):  # noqa: N818 — see MalformedJid
+class DecryptionFailed(WireError):
     """A sealed frame or key bundle does not open under our key."""
 
 
-class BadSignature(WireError):  # noqa: N818 — see MalformedJid
+class BadSignature(WireError):
     """A signature or an HMAC does not hold."""
