@@ -1,0 +1,264 @@
+"""Frames: what a server and its workers write to each other on a socket.
+
+    server                                    worker
+      │ ── Open, RequestPairingCode, LogOut, Close ──▶ │     orders, numbered per link
+      │ ◀── Done, Failed ───────────────────────────── │     one answer for each order
+      │ ◀── Said(signal) ───────────────────────────── │     in the order they happened
+
+On the wire a frame is a length (4 bytes, big endian) and that many bytes of JSON:
+`{"v": 1, "frame": "said", "device": "dev_…", "signal": {"signal": "link_up"}}`. Every frame names
+its device, so that one worker may host many links. Nothing in here knows a vendor.
+
+Coding is pure and strict: an unknown name, a missing, spare or mistyped field is an error, since
+both ends ship together and a mismatch means that two versions of Sololine run at once.
+
+This module imports the standard library only, so that a worker process stays small.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from typing import Any, Final, get_args
+
+from sololine.core.ids import DeviceId
+from sololine.core.signals import Signal
+
+VERSION: Final = 1
+"""Of this page; both ends must speak the same one."""
+
+MAX_BODY_BYTES: Final = 1 << 20
+"""The longest body that is written or read; a longer one means the stream is out of step."""
+
+_LENGTH_BYTES: Final = 4
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class BadFrame(Exception):
+    """The bytes are no frame of ours; nothing after them can be trusted."""
+
+
+class FrameTooLong(BadFrame):
+    """A frame's body exceeds `MAX_BODY_BYTES`."""
+
+
+class WrongVersion(BadFrame):
+    """The other end speaks another version of this page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """Open the link of a device. Answered once its credentials are ours; signals tell the rest."""
+
+    device: DeviceId
+    order: int
+    fresh: bool
+    """True: credentials that do not exist yet. False: those that exist."""
+    shown_as: str
+    """What the phone lists under "Linked devices"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestPairingCode:
+    """Ask for a code to type into the phone of this number."""
+
+    device: DeviceId
+    order: int
+    digits: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOut:
+    """Remove the device from its phone. After `Done` the worker ends by itself."""
+
+    device: DeviceId
+    order: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """End the link in good order, credentials kept. After `Done` the worker ends by itself."""
+
+    device: DeviceId
+    order: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The order with this number was carried out."""
+
+    device: DeviceId
+    order: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The order with this number was not carried out, or its outcome is unknown."""
+
+    device: DeviceId
+    order: int
+    detail: str
+    """For operators; free of numbers, names and codes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A signal of the device's link."""
+
+    device: DeviceId
+    signal: Signal
+
+
+Order = Open | RequestPairingCode | LogOut | Close
+Answer = Done | Failed
+Frame = Order | Answer | Said
+
+
+def encode(frame: Frame) -> bytes:
+    """The frame as bytes, its length in front. Raises `FrameTooLong`."""
+    body = {"v": VERSION, **_to_json(frame, _FRAMES)}
+    raw = json.dumps(body, separators=(",", ":")).encode()
+    if len(raw) > MAX_BODY_BYTES:
+        raise FrameTooLong(f"a frame of {len(raw)} bytes; {MAX_BODY_BYTES} are allowed")
+    return len(raw).to_bytes(_LENGTH_BYTES, "big") + raw
+
+
+def decode(body: bytes) -> Frame:
+    """The frame that a body (without its length) holds. Raises `BadFrame`."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        # The cause would show the text, and a frame may hold a code.
+        raise BadFrame("a frame's body is not JSON") from None
+    if not isinstance(document, dict):
+        raise BadFrame("a frame's body is not a JSON object")
+    version = document.pop("v", None)
+    if version != VERSION:
+        raise WrongVersion(f"the other end speaks version {version!r}, this one {VERSION}")
+    frame: Frame = _from_json(document, _FRAMES)
+    return frame
+
+
+class FrameBuffer:
+    """Cuts a byte stream into frames. After an error the stream must be closed."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """The frames that `data` completes, oldest first. Raises `BadFrame`."""
+        self._bytes += data
+        while len(self._bytes) >= _LENGTH_BYTES:
+            length = int.from_bytes(self._bytes[:_LENGTH_BYTES], "big")
+            if length > MAX_BODY_BYTES:
+                raise FrameTooLong(f"a frame of {length} bytes; {MAX_BODY_BYTES} are allowed")
+            end = _LENGTH_BYTES + length
+            if len(self._bytes) < end:
+                return
+            body = bytes(self._bytes[_LENGTH_BYTES:end])
+            del self._bytes[:end]
+            yield decode(body)
+
+
+# Coding of values ---------------------------------------------------------------------------------
+#
+# A dataclass is written as its snake_case name under the name of its union, and its fields. The
+# annotation of a field chooses its coder, so a signal added to the union needs nothing in here.
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _is(kind: type) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        # type(), not isinstance: JSON's true is no int.
+        if type(value) is not kind:
+            raise BadFrame(f"a field is not a {kind.__name__}")
+        return value
+
+    return check
+
+
+def _duration(value: Any) -> timedelta:
+    try:
+        return timedelta(microseconds=_is(int)(value))
+    except OverflowError:
+        raise BadFrame("a duration is out of range") from None
+
+
+def _bytes(value: Any) -> bytes:
+    try:
+        return base64.b64decode(_is(str)(value), validate=True)
+    except binascii.Error:
+        raise BadFrame("a field is not base64") from None
+
+
+_Coder = tuple[Callable[[Any], Any], Callable[[Any], Any]]
+
+
+def _optional(coder: _Coder) -> _Coder:
+    def write(value: Any) -> Any:
+        return None if value is None else coder[0](value)
+
+    def read(value: Any) -> Any:
+        return None if value is None else coder[1](value)
+
+    return write, read
+
+
+_TIMEDELTA: Final[_Coder] = (lambda value: value // _MICROSECOND, _duration)
+_CODERS: Final[Mapping[Any, _Coder]] = {
+    str: (_same, _is(str)),
+    DeviceId: (_same, _is(str)),
+    int: (_same, _is(int)),
+    bool: (_same, _is(bool)),
+    bytes: (lambda value: base64.b64encode(value).decode(), _bytes),
+    timedelta: _TIMEDELTA,
+    str | None: _optional((_same, _is(str))),
+    int | None: _optional((_same, _is(int))),
+    timedelta | None: _optional(_TIMEDELTA),
+    Signal: (
+        lambda value: _to_json(value, _SIGNALS),
+        lambda value: _from_json(_is(dict)(value), _SIGNALS),
+    ),
+}
+
+
+class _Union:
+    """The classes of a closed union, by the names they carry on the wire."""
+
+    def __init__(self, key: str, classes: tuple[Any, ...]) -> None:
+        self.key = key
+        self.by_name: Mapping[str, Any] = {_snake(cls.__name__): cls for cls in classes}
+        self.coders: Mapping[Any, Mapping[str, _Coder]] = {
+            cls: {each.name: _CODERS[each.type] for each in fields(cls)} for cls in classes
+        }
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _to_json(value: Any, union: _Union) -> dict[str, Any]:
+    cls = type(value)
+    written = {name: write(getattr(value, name)) for name, (write, _) in union.coders[cls].items()}
+    return {union.key: _snake(cls.__name__), **written}
+
+
+def _from_json(document: dict[str, Any], union: _Union) -> Any:
+    name = document.pop(union.key, None)
+    cls = union.by_name.get(name) if isinstance(name, str) else None
+    if cls is None:
+        raise BadFrame(f"an unknown {union.key}")
+    coders = union.coders[cls]
+    if document.keys() != coders.keys():
+        raise BadFrame(f"{union.key} {name!r} has other fields than it should")
+    return cls(**{field_: coders[field_][1](value) for field_, value in document.items()})
+
+
+_SIGNALS: Final[_Union] = _Union("signal", get_args(Signal))
+_FRAMES: Final[_Union] = _Union("frame", get_args(Frame))
