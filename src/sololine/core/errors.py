@@ -3,7 +3,7 @@
     SololineError
     ├── InvalidInput             the caller's text cannot be what it should be
     │   └── InvalidNumber
-    ├── NotFound                 no such thing, or not the caller's: the two are told apart by nobody
+    ├── NotFound                 no such thing, or not the caller's; nobody tells which
     │   └── BotNotFound
     ├── NotAllowed               the caller is known, and may not
     │   └── UserMismatch

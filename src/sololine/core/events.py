@@ -1,0 +1,60 @@
+"""Events: facts that the log keeps and everyone may read.
+
+An event never carries a QR, a code, a message text or a number in full; numbers are masked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sololine.core.ids import BotId, TenantId
+
+
+class EventType(StrEnum):
+    """Every type an event can have; `docs/concepts.md` explains each one."""
+
+    BOT_CREATED = "bot.created"
+    BOT_UPDATED = "bot.updated"
+    BOT_DELETED = "bot.deleted"
+    SESSION_REQUESTED = "session.requested"
+    """Someone asked for a connection; a line will take it up."""
+    SESSION_CONNECTING = "session.connecting"
+    SESSION_QR = "session.qr"
+    """A new QR or pairing code can be fetched by its owner."""
+    SESSION_LINKED = "session.linked"
+    """A phone accepted the link, and the number is the bot's."""
+    SESSION_CONNECTED = "session.connected"
+    SESSION_RECONNECTING = "session.reconnecting"
+    SESSION_DISCONNECTED = "session.disconnected"
+    """The session ended; `reason` says why, `remedy` what to do."""
+    CONFLICT_REFUSED = "conflict.refused"
+    """A scan was refused, since the number belongs to another bot."""
+    CONFLICT_REPLACED = "conflict.replaced"
+    """A number moved from one bot of a tenant to another."""
+    DEVICE_LOGGED_OUT = "device.logged_out"
+    """Credentials that a bot gave up were removed from the phone's list of linked devices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact about a bot, before the log gives it a place.
+
+    `data` is JSON as it is delivered: camelCase keys; instants as RFC 3339 text.
+    """
+
+    type: EventType
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedEvent:
+    """An event in its place: `seq` grows by one for each event of a tenant, without gaps."""
+
+    seq: int
+    tenant: TenantId
+    bot: BotId | None
+    type: EventType
+    data: Mapping[str, Any]
+    at: datetime
