@@ -33,6 +33,8 @@ class Window:
         number: the number that the caller declared; only that number may be linked then. Always
             there when `method` is CODE, since WhatsApp sends the code to a number.
         policy: what to do when the scanned number belongs to another bot of the tenant.
+        reserves: whether the window keeps the declared number for the bot. Not so when another
+            bot of the tenant has it and the policy is to replace that bot after the scan.
     """
 
     opened_at: datetime
@@ -40,6 +42,7 @@ class Window:
     method: Method = Method.QR
     number: Number | None = None
     policy: Policy = Policy.REFUSE
+    reserves: bool = False
 
     @classmethod
     def opened(

@@ -207,6 +207,7 @@ class Session:
             window is not None
             and open_window
             and window.number is not None
+            and window.reserves
             and not (self.device and self.device.number == window.number)
         ):
             claims.add(
