@@ -12,7 +12,9 @@
         ├── AlreadyConnected
         ├── LinkingPending
         ├── NumberTaken
-        └── NothingToResume
+        ├── OtherNumberLinked
+        ├── StillLinked
+        └── NoCode
 
 A sentence names the mistake and the remedy. Which HTTP status a code has is no matter of this
 module (see `web/problems.py`). Sentences may reach logs: no number stands in one unmasked.
@@ -183,13 +185,43 @@ class NumberTaken(Conflict):
         }
 
 
-class NothingToResume(Conflict):
-    """The bot was asked to use its existing session, and has none."""
+class OtherNumberLinked(Conflict):
+    """The request names a number, and the bot is linked with another one."""
 
-    code = "no_existing_session"
+    code = "other_number_linked"
 
     def __init__(self) -> None:
         super().__init__(
-            "This bot has no WhatsApp session to resume. "
-            "Connect it with useExistingSession set to false to get a fresh QR."
+            "This bot is linked with another WhatsApp number. "
+            "Send useExistingSession false to unlink it and link the new number."
         )
+
+
+class StillLinked(Conflict):
+    """A bot that has a number or an open linking window cannot be deleted."""
+
+    code = "bot_still_linked"
+
+    def __init__(self) -> None:
+        super().__init__("This bot is linked with a WhatsApp number. Disconnect it first.")
+
+
+class NoCode(Conflict):
+    """There is no QR or pairing code to show now.
+
+    Attributes:
+        preparing: whether one will be there soon.
+    """
+
+    code = "no_qr"
+
+    def __init__(self, *, preparing: bool) -> None:
+        super().__init__(
+            "The QR is being prepared. Ask again in a second."
+            if preparing
+            else "This bot has no open linking window. Connect it first."
+        )
+        self.preparing = preparing
+
+    def fields(self) -> Mapping[str, Any]:
+        return {"preparing": self.preparing}
