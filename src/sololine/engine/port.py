@@ -33,6 +33,10 @@ class LinkClosed(Exception):
     """The link ended before it could do what was asked; the outcome is unknown."""
 
 
+class DeviceBusy(Exception):
+    """The credentials are in use: by an open link, or by another process."""
+
+
 class Link(Protocol):
     """An open connection of one device. Every method may be called at any time, also twice."""
 
@@ -46,8 +50,9 @@ class Link(Protocol):
     async def log_out(self) -> None:
         """Remove the device from its phone and delete its credentials.
 
-        Waits until the link is up if it is about to be. Returns when WhatsApp confirmed. Raises
-        `LinkClosed` when that is not possible now; the credentials are then kept.
+        Waits until the link is up if it is about to be. Returns when WhatsApp confirmed; the link
+        is closed then, as `close` does. Raises `LinkClosed` when that is not possible now; the
+        credentials are then kept, and the link is as it was.
         """
 
     async def close(self) -> None:
@@ -61,6 +66,9 @@ class Engine(Protocol):
     """A way to WhatsApp."""
 
     capabilities: Capabilities
+
+    # Each of these four raises DeviceBusy when the device is in use. `link` and `resume` raise it
+    # for a link of this process only; what another process holds ends in EngineStopped.
 
     async def link(self, device: DeviceId, deliver: Deliver) -> Link:
         """Open a link for credentials that do not exist yet: codes follow, then `Linked`."""

@@ -1,0 +1,115 @@
+"""Credentials on disk: one SQLite file for each device, in a folder of its own.
+
+    <data_dir>/credentials/dev_….sqlite3     the library's own tables; keys in plain text
+    <data_dir>/credentials/dev_….lock        held as long as a process may touch the file
+
+Two processes on one file would log in with the same keys and throw each other out for ever, and
+neither the library nor WhatsApp prevents it. So whoever opens, reads or deletes a device's file
+holds its lock; the system frees it however the holder dies. Everything here blocks.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from sololine.core.ids import DeviceId
+from sololine.core.signals import Linked
+from sololine.engine.port import DeviceBusy
+
+_DEVICE: Final = re.compile(r"[A-Za-z0-9_]+")
+_SUFFIX: Final = ".sqlite3"
+_LOOK_AGAIN_S: Final = 0.02
+
+
+class UnreadableCredentials(Exception):
+    """The device's file exists, and is not what the library writes."""
+
+
+class Credentials:
+    """The folder of device files. Made when first written to, for its owner's eyes only."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.folder = data_dir / "credentials"
+
+    def file(self, device: DeviceId) -> Path:
+        """Where the device's credentials are, or will be."""
+        if _DEVICE.fullmatch(device) is None:
+            raise ValueError("a device id holds only letters, digits and _")
+        return self.folder / f"{device}{_SUFFIX}"
+
+    def make_folder(self) -> None:
+        """Make the folder if need be, closed to others."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+
+    def devices(self) -> list[DeviceId]:
+        """The devices that have a file, in the order of their names."""
+        return sorted(DeviceId(path.stem) for path in self.folder.glob(f"*{_SUFFIX}"))
+
+    @contextlib.contextmanager
+    def hold(self, device: DeviceId, patience: timedelta) -> Iterator[None]:
+        """Hold the device's lock. Raises `DeviceBusy` when another holds it for `patience`."""
+        path = self.file(device).with_suffix(".lock")
+        self.make_folder()
+        until = time.monotonic() + patience.total_seconds()
+        while (held := _try_lock(path)) is None:
+            if time.monotonic() >= until:
+                raise DeviceBusy(f"another process holds the credentials of {device}")
+            time.sleep(_LOOK_AGAIN_S)
+        try:
+            yield
+        finally:
+            os.close(held)
+
+    def stored(self, device: DeviceId) -> Linked | None:
+        """Whose credentials they are, or None when there are none. The lock must be held.
+
+        Raises `UnreadableCredentials`.
+        """
+        path = self.file(device)
+        if not path.exists():
+            return None
+        try:
+            # Writable, since a killed worker may have left a journal to be rolled back.
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                row = database.execute(
+                    "SELECT jid, lid, platform FROM whatsmeow_device ORDER BY rowid DESC LIMIT 1"
+                ).fetchone()
+        except sqlite3.DatabaseError as error:
+            if "no such table" in str(error):
+                return None  # the worker died before it had made its tables
+            raise UnreadableCredentials(f"the credentials of {device} are unreadable") from error
+        if row is None or not row[0]:
+            return None
+        return Linked(jid=row[0], lid=row[1] or "", platform=row[2] or "")
+
+    def erase(self, device: DeviceId) -> None:
+        """Delete the credentials and what belongs to them. The lock must be held.
+
+        The lock file goes last and while held, so a waiting process finds it gone and starts anew.
+        """
+        path = self.file(device)
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        path.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _try_lock(path: Path) -> int | None:
+    """An open, locked file, or None. Its lock ends when it is closed or the process ends."""
+    opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The one who held it may have deleted it: then ours is a lock on nothing.
+        if os.fstat(opened).st_ino == path.stat().st_ino:
+            return opened
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(opened)
+    return None

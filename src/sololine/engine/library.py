@@ -1,0 +1,231 @@
+"""The engine's library, called directly.
+
+The neonize package wraps a library written in Go. Importing the package would load media tools
+and HTTP clients, take the memory of a second worker, configure logging, and fetch a binary from
+the net when its own is missing. So the package is never imported: its binary is found, checked
+and called through the few functions a link needs. A process that has loaded it must not fork.
+
+The library keeps its sessions in maps without locks, and follows pointers it did not find; both
+abort the process. Hence two rules for callers: one session per process, and no call for a session
+but between its first callback and the return of `run`.
+"""
+
+import ctypes
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from sololine.engine.signals import SUBSCRIBED
+
+VERSION: Final = "0.5.2"
+"""The one version whose functions these are; the package is pinned to it."""
+
+# Always said: when it is not, the library logs every stanza, and copies each line to Python.
+_LOG_LEVEL: Final = b"WARN"
+
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+_EXIT_BROKEN_CALLBACK: Final = 70
+
+
+class LibraryMissing(Exception):
+    """The library is not there, or is not the version this code was written for."""
+
+
+class Listener(Protocol):
+    """Takes what the library reports, on threads of the library. May block it, may not raise."""
+
+    def on_qr(self, code: str) -> None:
+        """A code to show."""
+
+    def on_login(self, status: str) -> None:
+        """A login status; only while linking."""
+
+    def on_event(self, code: int, message: bytes) -> None:
+        """A subscribed event; never before the library has an account."""
+
+
+class Library(Protocol):
+    """The functions of the library that a link needs. Each blocks until the library answers."""
+
+    def run(
+        self, session: str, listener: Listener, *, store: str, jid: bytes | None, props: bytes
+    ) -> str:
+        """Connect and serve the session until it ends; the error's text, or "".
+
+        Args:
+            session: a name of the caller's choice, for the other functions.
+            listener: is told everything, for as long as this runs.
+            store: path of the SQLite file; without `?`, `%` and `#`.
+            jid: the account in the store, as a JID message. It must exist: a missing one aborts
+                the process. None links a new one.
+            props: what the phone shall list, as a DeviceProps message.
+        """
+
+    def disconnect(self, session: str) -> None:
+        """Close the session's socket; what was received is still reported.
+
+        The library's own way to end a session is no use: it blocks while dialling, does nothing
+        while codes are shown, and drops received events. Ending the process does all of it.
+        """
+
+    def log_out(self, session: str) -> str:
+        """Have WhatsApp remove the device and delete its row; the error's text, or ""."""
+
+    def pair_phone(self, session: str, params: bytes) -> bytes:
+        """Ask for a code by a PairPhoneParams message; a PairPhoneReturnFunction message."""
+
+
+def library_file() -> Path:
+    """Where the library for this machine lies. Raises `LibraryMissing`."""
+    # Asking for the place does not run the package.
+    spec = PathFinder.find_spec("neonize")
+    places = spec.submodule_search_locations if spec is not None else None
+    if not places:
+        raise LibraryMissing("neonize is not installed; install sololine with its dependencies")
+    machine = _ARCHITECTURES.get(platform.machine(), platform.machine())
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    file = Path(places[0]) / f"neonize-{sys.platform}-{machine}.{suffix}"
+    if not file.is_file():
+        raise LibraryMissing(
+            f"{file.name} is not part of the installed neonize; this platform is not supported"
+        )
+    return file
+
+
+def load(file: Path) -> "GoLibrary":
+    """Load the library into this process, for good. Raises `LibraryMissing`."""
+    try:
+        library = ctypes.CDLL(str(file))
+        library.GetVersion.restype = ctypes.c_char_p
+        version = library.GetVersion()
+    except (OSError, AttributeError) as error:
+        raise LibraryMissing(f"{file.name} cannot be loaded") from error
+    if version != VERSION.encode():
+        raise LibraryMissing(
+            f"{file.name} is version {version.decode(errors='replace')}, not {VERSION}; "
+            "install the neonize that sololine was made for"
+        )
+    return GoLibrary(library)
+
+
+_OnText: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+_OnEvent: Final = ctypes.CFUNCTYPE(
+    None, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int
+)
+_OnLog: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int)
+
+
+class _Bytes(ctypes.Structure):
+    _fields_ = (("data", ctypes.c_void_p), ("size", ctypes.c_size_t))
+
+
+class GoLibrary:
+    """The real `Library`."""
+
+    def __init__(self, library: Any) -> None:
+        text, size = ctypes.c_char_p, ctypes.c_int
+        # Text comes back as a bare pointer, so that its memory can be given back.
+        pointer, structure = ctypes.c_void_p, ctypes.POINTER(_Bytes)
+        _declare(
+            library.Neonize,
+            pointer,
+            *(text, text, text, size, size, text),
+            *(_OnText, _OnText, _OnEvent, _OnLog),
+            *(text, size, text, size, text, size, ctypes.c_void_p),
+        )
+        _declare(library.Disconnect, None, text)
+        _declare(library.Logout, pointer, text)
+        _declare(library.PairPhone, structure, text, text, size)
+        _declare(library.FreeString, None, pointer)
+        _declare(library.FreeBytesStruct, None, structure)
+        self._library = library
+
+    def run(
+        self, session: str, listener: Listener, *, store: str, jid: bytes | None, props: bytes
+    ) -> str:
+        """See `Library.run`."""
+
+        def on_event(_session: bytes, data: int, size: int, code: int) -> None:
+            listener.on_event(code, ctypes.string_at(data, size))
+
+        account = jid or b""
+        # Locals, since the library calls them for as long as it runs, which is this call.
+        callbacks = (
+            _OnText(_guarded(lambda _, text: listener.on_qr(_text(text)))),
+            _OnText(_guarded(lambda _, text: listener.on_login(_text(text)))),
+            _OnEvent(_guarded(on_event)),
+            _OnLog(_drop),
+        )
+        error = self._library.Neonize(
+            store.encode(),
+            session.encode(),
+            account,
+            len(account),
+            0 if jid else 1,
+            _LOG_LEVEL,
+            *callbacks,
+            SUBSCRIBED,
+            len(SUBSCRIBED),
+            props,
+            len(props),
+            b"",
+            0,
+            None,
+        )
+        return self._take_text(error)
+
+    def disconnect(self, session: str) -> None:
+        """See `Library.disconnect`."""
+        self._library.Disconnect(session.encode())
+
+    def log_out(self, session: str) -> str:
+        """See `Library.log_out`."""
+        return self._take_text(self._library.Logout(session.encode()))
+
+    def pair_phone(self, session: str, params: bytes) -> bytes:
+        """See `Library.pair_phone`."""
+        answer = self._library.PairPhone(session.encode(), params, len(params))
+        if not answer:
+            return b""
+        try:
+            held = answer.contents
+            return ctypes.string_at(held.data, held.size) if held.data else b""
+        finally:
+            self._library.FreeBytesStruct(answer)
+
+    def _take_text(self, pointer: int | None) -> str:
+        if not pointer:
+            return ""
+        try:
+            return _text(pointer)
+        finally:
+            self._library.FreeString(pointer)
+
+
+def _declare(function: Any, result: Any, *arguments: Any) -> None:
+    function.restype = result
+    function.argtypes = arguments
+
+
+def _text(pointer: int) -> str:
+    return ctypes.string_at(pointer).decode(errors="replace")
+
+
+def _drop(_data: int, _size: int) -> None:
+    """Take a log line: the library's lines may hold numbers and texts, so none is kept."""
+
+
+def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
+    """End the process when a callback fails: Python would drop the error, and with it a signal."""
+
+    def call(*arguments: Any) -> None:
+        try:
+            callback(*arguments)
+        except BaseException:  # noqa: BLE001 — nothing may reach the library's own frames
+            os._exit(_EXIT_BROKEN_CALLBACK)
+
+    return call

@@ -1,0 +1,292 @@
+"""A worker: a process that holds one link.
+
+`python -m sololine.engine.worker --socket FD --data DIR` is started by `engine.process` with one
+end of a socket pair, and speaks `core.frames` over it. It exists because the library cannot be
+trusted with a server: its faults abort the process, and while it shows codes only killing it ends
+it. The worker dies with its server, whether by the socket's end or by the system's hand.
+
+It has no event loop. Its main thread reads orders; the library's call has a thread, as has every
+order while it is carried out; signals are written on the library's own threads, so that a slow
+server slows the library down instead of filling the memory.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, NoReturn
+
+from sololine.core.frames import (
+    BadFrame,
+    Close,
+    Done,
+    Failed,
+    Frame,
+    FrameBuffer,
+    LogOut,
+    Open,
+    RequestPairingCode,
+    Said,
+    encode,
+)
+from sololine.core.signals import (
+    EngineStopped,
+    LinkUp,
+    LoggedOut,
+    PairingCodeIssued,
+    Signal,
+)
+from sololine.engine import signals
+from sololine.engine.credentials import Credentials, UnreadableCredentials
+from sololine.engine.fields import NoMessage, read, text, write
+from sololine.engine.library import Library, LibraryMissing, library_file, load
+from sololine.engine.port import DeviceBusy
+
+LOCK_PATIENCE: Final = timedelta(seconds=5)
+"""How long to wait for a device's lock: a worker that held it before may be dying."""
+
+_QUIET_S: Final = 0.1
+_QUIET_AT_MOST_S: Final = 2.0
+_PR_SET_PDEATHSIG: Final = 1
+_READ_BYTES: Final = 1 << 16
+_CHROME: Final = 1
+_EXIT_BROKEN: Final = 70
+
+
+class Worker:
+    """The process's one link, and the socket to the server."""
+
+    def __init__(self, connection: socket.socket, credentials: Credentials) -> None:
+        self._connection = connection
+        self._credentials = credentials
+        self._writing = threading.Lock()
+        self._link: _Link | None = None
+
+    def serve(self, get_library: Callable[[], Library]) -> NoReturn:
+        """Carry out orders until the server is gone or the link has ended; never returns."""
+        buffer = FrameBuffer()
+        try:
+            while data := self._connection.recv(_READ_BYTES):
+                for frame in buffer.feed(data):
+                    self._obey(frame, get_library)
+        except (OSError, BadFrame):
+            pass  # either way there is nobody left to work for
+        os._exit(0)
+
+    def post(self, frame: Frame) -> None:
+        """Write a frame; ends the process when nobody reads it."""
+        try:
+            with self._writing:
+                self._connection.sendall(encode(frame))
+        except OSError:
+            os._exit(0)
+
+    def _obey(self, frame: Frame, get_library: Callable[[], Library]) -> None:
+        match frame:
+            case Open() if self._link is None:
+                self._link = _Link(self, frame, self._credentials)
+                _in_thread(self._link.run, get_library)
+            case RequestPairingCode() if self._link is not None:
+                _in_thread(self._link.request_pairing_code, frame)
+            case LogOut() if self._link is not None:
+                _in_thread(self._link.log_out, frame)
+            case Close() if self._link is not None:
+                _in_thread(self._link.close, frame)
+            case Open() | RequestPairingCode() | LogOut() | Close():
+                self.post(Failed(device=frame.device, order=frame.order, detail="out of turn"))
+            case Done() | Failed() | Said():
+                raise BadFrame("a worker takes orders only")
+
+
+class _Link:
+    """The link of the device that `Open` named; also the library's listener."""
+
+    def __init__(self, worker: Worker, opened: Open, credentials: Credentials) -> None:
+        self._worker = worker
+        self._device = opened.device
+        self._fresh = opened.fresh
+        self._shown_as = opened.shown_as
+        self._credentials = credentials
+        self._library: Library | None = None
+        # The library's maps have no locks, so its functions are called one at a time. `run` itself
+        # is no such call: it lasts as long as the link.
+        self._calling = threading.Lock()
+        self._codes = 0
+        self._first_code_at = 0.0
+        self._up = False
+        self._heard_at = 0.0
+
+    # The library's thread ---------------------------------------------------------------------
+
+    def run(self, get_library: Callable[[], Library]) -> None:
+        """Hold the device's lock and run the link to its end, which is the process's end."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._credentials.hold(self._device, LOCK_PATIENCE))
+                account = self._account()
+                library = get_library()
+            except DeviceBusy:
+                self._end(EngineStopped(detail="another process holds the credentials"))
+            except UnreadableCredentials:
+                self._end(EngineStopped(detail="the credentials are unreadable"))
+            except (LibraryMissing, OSError) as error:
+                self._end(EngineStopped(detail=str(error)))
+            # The library takes its store by a URI: from within the folder the path needs no care.
+            os.chdir(self._credentials.folder)
+            self._library = library
+            outcome = library.run(
+                self._device,
+                self,
+                store=self._credentials.file(self._device).name,
+                jid=account,
+                props=write({1: self._shown_as, 3: _CHROME}),
+            )
+            self._end(signals.ended(outcome))
+
+    def _account(self) -> bytes | None:
+        """The account to resume as the library wants it, or None to link a new one."""
+        stored = self._credentials.stored(self._device)
+        if self._fresh:
+            if stored is not None:
+                self._end(EngineStopped(detail="these credentials are linked already"))
+            return None
+        if stored is None:
+            # With an account that is not in its store the library would abort.
+            self._end(LoggedOut())
+        user, _, server = stored.jid.partition("@")
+        name, _, device = user.partition(":")
+        return write({1: name, 2: 0, 3: int(device or 0), 4: 0, 5: server})
+
+    def on_qr(self, code: str) -> None:
+        if self._codes == 0:
+            self._first_code_at = time.monotonic()
+        self._codes += 1
+        self._say(signals.qr(code, self._codes))
+
+    def on_login(self, status: str) -> None:
+        self._hear(signals.login(status))
+
+    def on_event(self, code: int, message: bytes) -> None:
+        self._heard_at = time.monotonic()
+        self._hear(signals.event(code, message, fresh=self._fresh))
+
+    def _hear(self, said: Signal | None) -> None:
+        if said is None:
+            return
+        if signals.is_final(said):
+            self._end(said)
+        if isinstance(said, LinkUp):
+            self._up = True
+        self._say(said)
+
+    # Orders -----------------------------------------------------------------------------------
+
+    def request_pairing_code(self, order: RequestPairingCode) -> None:
+        """Ask for a code to type; it shares the clock of the codes to scan."""
+        if self._library is None or self._codes == 0 or self._up:
+            self._fail(order, "codes are given only while linking")
+            return
+        params = write({1: order.digits, 2: 1, 3: _CHROME, 4: "Chrome (Linux)"})
+        with self._calling:
+            answer = self._library.pair_phone(self._device, params)
+        try:
+            fields = read(answer)
+            code = text(fields, 1)
+        except NoMessage:
+            code = ""
+        if not code:
+            self._fail(order, "whatsapp gave no code for this number")
+            return
+        left = signals.LINKING_LASTS - timedelta(seconds=time.monotonic() - self._first_code_at)
+        self._say(PairingCodeIssued(code=code, valid_for=max(left, timedelta())))
+        self._worker.post(Done(device=self._device, order=order.order))
+
+    def log_out(self, order: LogOut) -> None:
+        """Have the phone forget the device; without that nothing is deleted."""
+        if self._library is None or not self._up:
+            self._fail(order, "the link is not up")
+            return
+        with self._calling:
+            error = self._library.log_out(self._device)
+        if error:
+            self._fail(order, "whatsapp did not confirm the logout")
+            return
+        self._credentials.erase(self._device)
+        self._finish(order)
+
+    def close(self, order: Close) -> None:
+        """End the link so that what was received is reported first."""
+        if self._library is not None and self._up:
+            with self._calling:
+                # Stop alone would drop up to a hundred events whose receipts are out already.
+                self._library.disconnect(self._device)
+                self._await_quiet()
+        # The library's stop would gain nothing over the end of the process.
+        self._finish(order)
+
+    def _await_quiet(self) -> None:
+        until = time.monotonic() + _QUIET_AT_MOST_S
+        self._heard_at = time.monotonic()
+        while (now := time.monotonic()) < min(until, self._heard_at + _QUIET_S):
+            time.sleep(min(until, self._heard_at + _QUIET_S) - now)
+
+    # Words to the server ----------------------------------------------------------------------
+
+    def _say(self, said: Signal) -> None:
+        self._worker.post(Said(device=self._device, signal=said))
+
+    def _fail(self, order: RequestPairingCode | LogOut, detail: str) -> None:
+        self._worker.post(Failed(device=self._device, order=order.order, detail=detail))
+
+    def _finish(self, order: LogOut | Close) -> NoReturn:
+        self._worker.post(Done(device=self._device, order=order.order))
+        os._exit(0)
+
+    def _end(self, said: Signal) -> NoReturn:
+        """Say what ended the link, and end the process with it."""
+        if isinstance(said, LoggedOut):
+            # The library deletes the account as well, but after it has told us.
+            self._credentials.erase(self._device)
+        self._say(said)
+        if not isinstance(said, EngineStopped):
+            self._say(EngineStopped(detail="nothing is left to do for the engine"))
+        os._exit(0)
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when the thread that started it ends (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def main(arguments: list[str], get_library: Callable[[], Library]) -> NoReturn:
+    """Serve on the socket that the arguments name; never returns."""
+    die_with_parent()
+    # The library makes its files itself; nobody else may read them.
+    os.umask(0o077)
+    options = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    connection = socket.socket(fileno=int(options["--socket"]))
+    Worker(connection, Credentials(Path(options["--data"]))).serve(get_library)
+
+
+def _in_thread(call: Callable[..., None], *arguments: object) -> None:
+    def run() -> None:
+        try:
+            call(*arguments)
+        finally:
+            # Only a mistake of ours comes here with an error, and then nobody would answer.
+            if sys.exc_info()[0] is not None:
+                os._exit(_EXIT_BROKEN)
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:], lambda: load(library_file()))
