@@ -1,0 +1,165 @@
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sololine.core.ids import DeviceId
+from sololine.core.signals import Linked
+from sololine.engine.credentials import Credentials, UnreadableCredentials
+from sololine.engine.port import DeviceBusy
+
+DEVICE = DeviceId("dev_1_1")
+AT_ONCE = timedelta()
+SOON = timedelta(seconds=10)
+
+
+@pytest.fixture
+def credentials(tmp_path: Path) -> Credentials:
+    credentials = Credentials(tmp_path)
+    credentials.make_folder()
+    return credentials
+
+
+def store(credentials: Credentials, *rows: tuple[str | None, str | None]) -> Path:
+    path = credentials.file(DEVICE)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE whatsmeow_device (jid TEXT, lid TEXT, platform TEXT)")
+        database.executemany("INSERT INTO whatsmeow_device VALUES (?, ?, 'android')", rows)
+    return path
+
+
+def test_the_folder_is_for_its_owner_only(credentials: Credentials) -> None:
+    assert stat.S_IMODE(credentials.folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_left_open_is_closed(credentials: Credentials) -> None:
+    credentials.folder.chmod(0o755)
+    credentials.make_folder()
+    assert stat.S_IMODE(credentials.folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("device", ["", "..", "a/b", "a.b", "a?b", "a\n"])
+def test_a_name_that_could_lead_elsewhere_is_refused(credentials: Credentials, device: str) -> None:
+    with pytest.raises(ValueError, match="letters, digits"):
+        credentials.file(DeviceId(device))
+
+
+def test_it_says_whose_credentials_are_stored(credentials: Credentials) -> None:
+    store(credentials, ("447441395830:37@s.whatsapp.net", "98765:37@lid"))
+    assert credentials.stored(DEVICE) == Linked(
+        jid="447441395830:37@s.whatsapp.net", lid="98765:37@lid", platform="android"
+    )
+
+
+def test_a_missing_lid_is_empty(credentials: Credentials) -> None:
+    store(credentials, ("447441395830:37@s.whatsapp.net", None))
+    stored = credentials.stored(DEVICE)
+    assert stored is not None
+    assert stored.lid == ""
+
+
+def test_nothing_is_stored_where_there_is_no_file(credentials: Credentials) -> None:
+    assert credentials.stored(DEVICE) is None
+    assert not credentials.file(DEVICE).exists()
+
+
+def test_nothing_is_stored_in_a_file_without_an_account(credentials: Credentials) -> None:
+    store(credentials)
+    assert credentials.stored(DEVICE) is None
+
+
+def test_nothing_is_stored_in_a_file_without_tables(credentials: Credentials) -> None:
+    credentials.file(DEVICE).touch()
+    assert credentials.stored(DEVICE) is None
+
+
+def test_a_file_that_is_something_else_is_not_taken_for_empty(credentials: Credentials) -> None:
+    credentials.file(DEVICE).write_bytes(b"not a database" * 100)
+    with pytest.raises(UnreadableCredentials):
+        credentials.stored(DEVICE)
+
+
+def test_the_devices_on_disk_are_listed(credentials: Credentials) -> None:
+    store(credentials)
+    credentials.file(DeviceId("dev_0")).touch()
+    with credentials.hold(DEVICE, AT_ONCE):
+        assert credentials.devices() == ["dev_0", DEVICE]
+
+
+def test_no_folder_holds_no_devices(tmp_path: Path) -> None:
+    assert Credentials(tmp_path / "nowhere").devices() == []
+
+
+def test_erasing_leaves_nothing_and_touches_no_other_device(credentials: Credentials) -> None:
+    path = store(credentials)
+    for suffix in ("-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).touch()
+    other = credentials.file(DeviceId("dev_1_10"))
+    other.touch()
+    with credentials.hold(DEVICE, AT_ONCE):
+        credentials.erase(DEVICE)
+    assert list(credentials.folder.iterdir()) == [other]
+
+
+def test_erasing_what_is_not_there_is_fine(credentials: Credentials) -> None:
+    credentials.erase(DEVICE)
+    assert list(credentials.folder.iterdir()) == []
+
+
+def test_a_held_device_is_refused_to_others(credentials: Credentials) -> None:
+    with (
+        credentials.hold(DEVICE, AT_ONCE),
+        pytest.raises(DeviceBusy, match="dev_1_1"),
+        credentials.hold(DEVICE, timedelta(milliseconds=50)),
+    ):
+        pass
+
+
+def test_a_device_can_be_held_again_once_it_is_free(credentials: Credentials) -> None:
+    for _ in range(2):
+        with credentials.hold(DEVICE, AT_ONCE):
+            assert credentials.file(DEVICE).with_suffix(".lock").exists()
+
+
+def test_the_lock_of_a_killed_process_is_free(credentials: Credentials) -> None:
+    """The waiting one gets it as soon as the holder is dead, without any cleaning up."""
+    holder = subprocess.Popen(
+        [
+            *(sys.executable, "-c"),
+            (
+                "import sys, time; from datetime import timedelta; from pathlib import Path\n"
+                "from sololine.engine.credentials import Credentials\n"
+                f"with Credentials(Path({str(credentials.folder.parent)!r}))"
+                f".hold({DEVICE!r}, timedelta()):\n"
+                "    print('held', flush=True); time.sleep(60)"
+            ),
+        ],
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(DeviceBusy), credentials.hold(DEVICE, AT_ONCE):
+            pass
+        holder.kill()
+        with credentials.hold(DEVICE, SOON):
+            pass
+
+
+def test_a_lock_on_a_deleted_file_counts_for_nothing(credentials: Credentials) -> None:
+    """One opened the lock file, the holder deleted it: both must not believe to hold it."""
+    path = credentials.file(DEVICE).with_suffix(".lock")
+    with credentials.hold(DEVICE, AT_ONCE):
+        stale = os.open(path, os.O_RDWR)
+        credentials.erase(DEVICE)
+    try:
+        with credentials.hold(DEVICE, AT_ONCE):
+            assert os.fstat(stale).st_ino != path.stat().st_ino
+    finally:
+        os.close(stale)
