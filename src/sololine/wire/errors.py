@@ -8,7 +8,8 @@
     * `HandshakeFailed`: the Noise handshake cannot go on
         * `BadCertificate`: the server's certificate chain does not prove its key
     * `DecryptionFailed`: a sealed frame or key bundle does not open under our key
-    * `BadSignature`: a signature or an HMAC does not hold
+    * `BadSignature`: a signature does not hold
+        * `BadHmac`: an HMAC does not hold, so the other side does not know the secret
 
 No message shows a key, a number, or any other value of the other side: only what was expected.
 """
@@ -47,4 +48,8 @@ class DecryptionFailed(WireError):
 
 
 class BadSignature(WireError):
-    """A signature or an HMAC does not hold."""
+    """A signature does not hold."""
+
+
+class BadHmac(BadSignature):
+    """An HMAC does not hold: whoever made it does not know the secret we share."""
