@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from sololine.engine import worker
 from sololine.engine.launch import WorkerLaunch
@@ -64,20 +64,16 @@ def loopback_launch(*, port: int, ca_file: Path, root_public: bytes) -> WorkerLa
     )
 
 
-class _Region(NamedTuple):
-    start: int
-    size: int
-    writable: bool
+def _writable(file: Path) -> Iterator[tuple[int, bytes]]:
+    """The writable parts of this process's memory that were mapped from the file, by address.
 
-
-def _regions(file: Path) -> Iterator[_Region]:
-    """The readable parts of this process's memory that were mapped from the file."""
+    Only those: what is read becomes resident, and the rest of the library is large.
+    """
     for line in Path("/proc/self/maps").read_text().splitlines():
         found = _MAPPING.fullmatch(line)
-        if found is None or found[4] != str(file) or found[3][0] != "r":
-            continue
-        start, end = int(found[1], 16), int(found[2], 16)
-        yield _Region(start, end - start, found[3][1] == "w")
+        if found is not None and found[4] == str(file) and found[3].startswith("rw"):
+            start, end = int(found[1], 16), int(found[2], 16)
+            yield start, ctypes.string_at(start, end - start)
 
 
 def replace_root_key(file: Path, key: bytes) -> None:
@@ -85,18 +81,16 @@ def replace_root_key(file: Path, key: bytes) -> None:
     if len(key) != len(_PINNED_KEY):
         raise ValueError(f"a root key has {len(_PINNED_KEY)} bytes")
     found = [
-        (region.start + at.start(), region.writable)
-        for region in _regions(file)
-        for at in re.finditer(re.escape(_PINNED_KEY), ctypes.string_at(region.start, region.size))
+        start + at.start()
+        for start, memory in _writable(file)
+        for at in re.finditer(re.escape(_PINNED_KEY), memory)
     ]
-    match found:
-        case [(address, True)]:
-            ctypes.memmove(address, key, len(key))
-        case _:
-            raise UnknownLibrary(
-                f"whatsapp's key is {len(found)} times in the library's memory, not once; "
-                "this version of it cannot be used in the sandbox"
-            )
+    if len(found) != 1:
+        raise UnknownLibrary(
+            f"whatsapp's key is {len(found)} times in the library's memory, not once; "
+            "this version of it cannot be used in the sandbox"
+        )
+    ctypes.memmove(found[0], key, len(key))
 
 
 def _load_for(key: bytes) -> Library:
