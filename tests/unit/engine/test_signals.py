@@ -151,6 +151,49 @@ def test_every_reason_and_ban_the_library_names_is_known() -> None:
     assert set(signals._BANS) == set(bans)
 
 
+FAILURE = (
+    "12001a2b0a076661696c757265120d0a06726561736f6e2203{}"
+    "120f0a086c6f636174696f6e2203636c6e2001"
+)
+    "12001a2b0a076661696c757265120d0a06726561736f6e2203{}120f0a086c6f636174696f6e2203636c6e2001"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "signal"),
+    [
+        (
+            0,
+            (
+                "0a260a0c3434373434313339353833301000180120002a0e732e77686174736170702e6e65743000"
+                "121e0a0f3336343330303336383438343330311000180120002a036c696430001a07616e64726f69"
+                "6422002a003001"
+            ),
+            Linked(
+                jid="447441395830:1@s.whatsapp.net", lid="364300368484301:1@lid", platform="android"
+            ),
+        ),
+        (3, "0801", LinkUp()),
+        (6, "08001002", LoggedOut(code=401)),
+        (6, "08011004", LoggedOut(code=403)),
+        (6, "08011005", LoggedOut(code=406)),
+        (7, "", CredentialsInUse()),
+        (8, "080110901c", Banned(code=101, lasts=timedelta(hours=1))),
+        (8, "080510901c", Banned(code=106, lasts=timedelta(hours=1))),
+        (9, "0801" + FAILURE.format("343030"), ConnectRefused(code=400)),
+        (9, "0807" + FAILURE.format("343039"), ConnectRefused(code=409)),
+        (9, "0809" + FAILURE.format("353031"), ConnectRefused(code=501)),
+        (10, "", EngineOutdated()),
+        (12, "0801", LinkDown()),
+    ],
+)
+def test_what_the_library_really_says_is_understood(
+    code: int, message: str, signal: Signal
+) -> None:
+    """Recorded from the library, linked with the emulator, one fault after the other."""
+    assert signals.event(code, bytes.fromhex(message), fresh=True) == signal
+
+
 def test_an_event_that_cannot_be_read_ends_the_link() -> None:
     assert signals.event(6, b"\xff", fresh=False) == EngineStopped(
         detail="the engine's event 6 could not be read"
