@@ -105,11 +105,11 @@ def _service(
         service = start()
         answer = service.__enter__()
     except (ImportError, OSError, KeyError, ServerDied) as error:
-        pytest.fail(
+        raise pytest.fail.Exception(
             f"{name} is needed and could not be started: {error!r}\n"
             f"Remedy: {remedy}, or give --skip-services to leave out what needs it.",
             pytrace=False,
-        )
+        ) from None
     try:
         yield answer
     finally:
