@@ -4,18 +4,20 @@ from importlib.metadata import version as installed_version
 
 import typer
 
+from sololine.cli import bot, keys, phone, serve
+
 app = typer.Typer(
     name="sololine",
     help="A self-hosted WhatsApp gateway that never lets two bots answer on one number.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_show_locals=False,
 )
-
-
-@app.callback()
-def _root() -> None:
-    # Without a callback, typer turns an app of one command into that command itself.
-    pass
+app.command()(serve.serve)
+app.command()(serve.sandbox)
+app.add_typer(bot.app)
+app.add_typer(phone.app)
+app.add_typer(keys.app)
 
 
 @app.command()

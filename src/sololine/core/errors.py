@@ -127,7 +127,7 @@ class AlreadyConnected(Conflict):
         self.connected_at = connected_at
 
     def fields(self) -> Mapping[str, Any]:
-        return {"connected_at": self.connected_at}
+        return {"can_connect": False, "connected_at": self.connected_at}
 
 
 class LinkingPending(Conflict):
@@ -144,7 +144,11 @@ class LinkingPending(Conflict):
         self.seconds_left = seconds_left
 
     def fields(self) -> Mapping[str, Any]:
-        return {"window_ends_at": self.window_ends_at, "seconds_left": self.seconds_left}
+        return {
+            "can_connect": False,
+            "window_ends_at": self.window_ends_at,
+            "seconds_left": self.seconds_left,
+        }
 
 
 class NumberTaken(Conflict):
@@ -175,13 +179,14 @@ class NumberTaken(Conflict):
 
     def fields(self) -> Mapping[str, Any]:
         if self.bot is None:
-            return {}
+            return {"can_connect": False}
         return {
+            "can_connect": False,
             "conflicting_bot": {
                 "bot_id": self.bot,
                 "bot_name": self.bot_name,
                 "connected_at": self.connected_at,
-            }
+            },
         }
 
 
@@ -195,6 +200,9 @@ class OtherNumberLinked(Conflict):
             "This bot is linked with another WhatsApp number. "
             "Send useExistingSession false to unlink it and link the new number."
         )
+
+    def fields(self) -> Mapping[str, Any]:
+        return {"can_connect": False}
 
 
 class StillLinked(Conflict):

@@ -1,0 +1,191 @@
+"""What users do with bots, apart from connecting them."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sololine.actions.gateway import EVENTS, Gateway
+from sololine.bus.port import Notice
+from sololine.core.access import Caller, may_use
+from sololine.core.bot import Bot, Setup, after_step
+from sololine.core.errors import InvalidInput, StillLinked
+from sololine.core.events import Event, EventType
+from sololine.core.ids import BotId, UserId
+from sololine.core.session import Session
+from sololine.store.transaction import Transaction
+
+NAME_MAX: Final = 100
+TEXT_MAX: Final = 4000
+PAGE_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotWithSession:
+    """A bot as a list shows it."""
+
+    bot: Bot
+    session: Session
+
+
+async def owned(
+    tx: Transaction, caller: Caller, bot: str, user: UserId | None, *, lock: bool = False
+) -> BotWithSession:
+    """Return a bot that the caller may use; with `lock`, its session's row is locked first.
+
+    Raises:
+        BotNotFound, UserMismatch, NotAllowed: the caller may not.
+    """
+    session = await (tx.sessions.lock if lock else tx.sessions.get)(BotId(bot))
+    found = may_use(caller, await tx.bots.get(BotId(bot)), bot, user)
+    assert session is not None  # noqa: S101 — a bot and its session are made in one transaction
+    return BotWithSession(bot=found, session=session)
+
+
+async def create(
+    gateway: Gateway,
+    caller: Caller,
+    *,
+    user: UserId | None,
+    name: str,
+    description: str = "",
+    personality: str = "",
+    draft: bool = False,
+) -> BotWithSession:
+    """Create a bot; it has no connection, whatever else its owner has connected.
+
+    `draft` keeps the first setup step open, for a wizard that saves while its user types.
+    """
+    owner = caller.acting_for(user)
+    name = _checked(name, "name", NAME_MAX)
+    if not name:
+        raise InvalidInput("A bot needs a name. Send one in the field name.", field="name")
+    bot_id = BotId(f"bot_{secrets.token_hex(10)}")
+
+    async def work(tx: Transaction) -> BotWithSession:
+        bot = Bot(
+            id=bot_id,
+            tenant=caller.tenant,
+            owner=owner,
+            name=name,
+            description=_checked(description, "description", TEXT_MAX),
+            personality=_checked(personality, "personality", TEXT_MAX),
+            setup=Setup.DETAILS if draft else Setup.TRAINING,
+            created_at=tx.now,
+        )
+        await tx.bots.add(bot)
+        await tx.events.append(caller.tenant, bot.id, Event(type=EventType.BOT_CREATED))
+        return BotWithSession(bot=bot, session=Session(bot=bot.id, tenant=bot.tenant, since=tx.now))
+
+    made = await gateway.store.run(work)
+    await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
+    return made
+
+
+async def of_user(
+    gateway: Gateway,
+    caller: Caller,
+    user: UserId | None,
+    *,
+    after: str | None = None,
+    limit: int = PAGE_MAX,
+) -> list[BotWithSession]:
+    """List a user's bots, incomplete ones included, oldest first.
+
+    `after` is the id of the last bot of the page before.
+    """
+    owner = caller.acting_for(user)
+    async with gateway.store.read() as tx:
+        rows = await tx.bots.of_user(
+            caller.tenant, owner, after=BotId(after) if after else None, limit=limit
+        )
+    return [BotWithSession(bot=bot, session=session) for bot, session in rows]
+
+
+async def update(
+    gateway: Gateway, caller: Caller, bot: str, *, user: UserId | None, changes: Mapping[str, str]
+) -> BotWithSession:
+    """Change a bot's name, description or personality."""
+    checked: dict[str, Any] = {
+        field: _checked(text, field, NAME_MAX if field == "name" else TEXT_MAX)
+        for field, text in changes.items()
+    }
+    if checked.get("name") == "":
+        raise InvalidInput("A bot needs a name. Send one in the field name.", field="name")
+
+    async def work(tx: Transaction) -> BotWithSession:
+        had = await owned(tx, caller, bot, user)
+        has = replace(had, bot=replace(had.bot, **checked))
+        if has.bot != had.bot:
+            await tx.bots.update(has.bot)
+            await tx.events.append(caller.tenant, had.bot.id, Event(type=EventType.BOT_UPDATED))
+        return has
+
+    changed = await gateway.store.run(work)
+    await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
+    return changed
+
+
+async def finish_step(
+    gateway: Gateway, caller: Caller, bot: str, *, user: UserId | None, step: Setup
+) -> BotWithSession:
+    """Mark a setup step as done. Only the bot's next step can be: none is skipped.
+
+    Raises:
+        InvalidInput: an earlier step is still open, or the step is not one a person finishes.
+    """
+
+    async def work(tx: Transaction) -> BotWithSession:
+        had = await owned(tx, caller, bot, user, lock=True)
+        steps = list(Setup)
+        if step in (Setup.CONNECT, Setup.COMPLETE):
+            raise InvalidInput(
+                "The step connect is done when a phone has scanned the QR. Connect the bot.",
+                field="step",
+            )
+        if steps.index(step) > steps.index(had.bot.setup):
+            raise InvalidInput(
+                f"The step {had.bot.setup.value} comes first. Finish it, then {step.value}.",
+                field="step",
+            )
+        setup = after_step(had.bot.setup, step)
+        if setup is Setup.CONNECT and had.session.connected_at is not None:
+            setup = Setup.COMPLETE
+        has = replace(had, bot=replace(had.bot, setup=setup))
+        if has.bot != had.bot:
+            await tx.bots.update(has.bot)
+            await tx.events.append(caller.tenant, had.bot.id, Event(type=EventType.BOT_UPDATED))
+        return has
+
+    changed = await gateway.store.run(work)
+    await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
+    return changed
+
+
+async def delete(gateway: Gateway, caller: Caller, bot: str, *, user: UserId | None) -> None:
+    """Delete a bot that is neither linked nor linking.
+
+    Raises:
+        StillLinked: it has a number or an open window; disconnect it first.
+    """
+
+    async def work(tx: Transaction) -> None:
+        had = await owned(tx, caller, bot, user, lock=True)
+        if not had.session.idle or had.session.devices:
+            raise StillLinked
+        await tx.bots.delete(had.bot.id)
+        await tx.events.append(caller.tenant, had.bot.id, Event(type=EventType.BOT_DELETED))
+
+    await gateway.store.run(work)
+    await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
+
+
+def _checked(text: str, field: str, longest: int) -> str:
+    text = text.strip()
+    if len(text) > longest:
+        raise InvalidInput(
+            f"The {field} has {len(text)} characters; at most {longest} are possible.", field=field
+        )
+    if "\x00" in text:
+        raise InvalidInput(f"The {field} holds a NUL character. Remove it.", field=field)
+    return text

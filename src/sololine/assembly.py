@@ -1,0 +1,83 @@
+"""From settings to a running service: the one file that knows every adapter."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from sololine.actions.gateway import Gateway
+from sololine.bus.memory import MemoryBus
+from sololine.bus.port import Bus
+from sololine.bus.redis import RedisBus
+from sololine.clock import SystemClock
+from sololine.core.ids import DEFAULT_TENANT
+from sololine.engine.launch import WorkerLaunch
+from sololine.engine.neonize import NeonizeEngine
+from sololine.lines.process import process_slot
+from sololine.lines.switchboard import Switchboard
+from sololine.secret_file import kept
+from sololine.settings import Settings
+from sololine.store.migrate import migrate
+from sololine.store.store import Store
+from sololine.web.app import create_app
+from sololine.web.auth import Keyring, new_key
+
+
+def keyring_of(settings: Settings) -> Keyring:
+    """The keys that the settings and the data folder hold."""
+    secret = kept(settings.data_dir / "secret", lambda: secrets.token_hex(32))
+    bootstrap = (
+        settings.api_key.get_secret_value()
+        if settings.api_key is not None
+        else kept(settings.data_dir / "api-key", new_key)
+    )
+    return Keyring(secret=bytes.fromhex(secret), bootstrap=bootstrap)
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[Store]:
+    """The store with its newest schema."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    await migrate(settings.store_url)
+    store = await Store.open(settings.store_url, SystemClock())
+    try:
+        await store.run(lambda tx: tx.tenants.ensure(DEFAULT_TENANT))
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def assembled(
+    settings: Settings, launch: WorkerLaunch | None = None
+) -> AsyncIterator[FastAPI]:
+    """The whole service, running its lines; yields the application to serve.
+
+    Args:
+        settings: what the operator chose.
+        launch: how workers are started, when not for the real WhatsApp.
+    """
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(opened_store(settings))
+        bus = await stack.enter_async_context(_bus(settings))
+        gateway = Gateway(
+            store=store, bus=bus, policy=settings.conflict_policy, region=settings.region
+        )
+        if settings.only != "web":
+            process = stack.enter_context(process_slot(settings.data_dir))
+            engine = NeonizeEngine(settings.data_dir, launch)
+            stack.push_async_callback(engine.close)
+            switchboard = Switchboard(process, store=store, bus=bus, engine=engine)
+            await stack.enter_async_context(switchboard.running())
+        yield create_app(gateway, keyring_of(settings), version("sololine"))
+
+
+@asynccontextmanager
+async def _bus(settings: Settings) -> AsyncIterator[Bus]:
+    if settings.redis_url is None:
+        yield MemoryBus()
+        return
+    async with RedisBus(settings.redis_url) as bus:
+        yield bus

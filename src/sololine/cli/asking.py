@@ -1,0 +1,37 @@
+"""Asking a running service over HTTP, for commands."""
+
+import json
+from typing import Any, Final
+
+import httpx2
+
+from sololine.cli.output import fail
+from sololine.cli.sandbox import Sandbox
+
+PATIENCE_S: Final = 45.0
+
+
+def api() -> httpx2.Client:
+    """A client of the sandbox's API, with its key."""
+    sandbox = Sandbox.find()
+    return httpx2.Client(base_url=sandbox.api, headers={"x-api-key": sandbox.key})
+
+
+def control() -> httpx2.Client:
+    """A client of the loopback WhatsApp's control interface."""
+    return httpx2.Client(base_url=Sandbox.find().control)
+
+
+def ask(client: httpx2.Client, method: str, path: str, **options: Any) -> Any:
+    """Send a request; end the command with the answer's own sentence when it is a refusal."""
+    try:
+        answer = client.request(method, path, timeout=PATIENCE_S, **options)
+    except httpx2.TransportError:
+        fail("The sandbox does not answer. Is `python3 dev.py sandbox` still running?")
+    try:
+        words = json.loads(answer.content) if answer.content else {}
+    except ValueError:
+        words = {}
+    if answer.is_error:
+        fail(str(words.get("message", f"The sandbox answered {answer.status_code}.")))
+    return words

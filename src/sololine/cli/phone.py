@@ -1,0 +1,107 @@
+"""`sololine phone …`: play the phones of the sandbox."""
+
+from typing import Annotated, Final
+
+import httpx2
+import typer
+
+from sololine.cli.asking import api, ask, control
+from sololine.cli.output import fail
+
+app = typer.Typer(
+    name="phone", help="Play the virtual phones of a running sandbox.", no_args_is_help=True
+)
+
+Number = Annotated[str, typer.Argument(help="The phone's number, for example +34600111222.")]
+Bot = Annotated[str, typer.Option("--bot", help="Id of the bot whose QR is on the screen.")]
+_EVENTS_MAX: Final = 1000
+_LOOKS: Final = 8
+_LOOK_S: Final = 5
+
+
+@app.command()
+def add(number: Number) -> None:
+    """Give a number a phone; one that has it already stays as it is."""
+    with control() as whatsapp:
+        ask(whatsapp, "POST", "/phones", json={"number": number})
+    typer.echo(f"{number} has a phone.")
+
+
+@app.command("list")
+def list_phones() -> None:
+    """List the phones."""
+    with control() as whatsapp:
+        for phone in ask(whatsapp, "GET", "/phones")["phones"]:
+            typer.echo(f"+{phone['number']}")
+
+
+@app.command()
+def scan(number: Number, bot: Bot) -> None:
+    """Scan the QR that a bot shows, and tell how it ends."""
+    _link(number, bot, shown="qr", verb="scan")
+
+
+@app.command()
+def code(number: Number, bot: Bot) -> None:
+    """Type the pairing code that a bot shows, and tell how it ends."""
+    _link(number, bot, shown="pairingCode", verb="code")
+
+
+@app.command()
+def devices(number: Number) -> None:
+    """List a phone's linked devices, as its own screen would."""
+    with control() as whatsapp:
+        found = ask(whatsapp, "GET", f"/phones/{number}/devices")["devices"]
+    if not found:
+        typer.echo("No linked devices.")
+    for device in found:
+        state = "active" if device["online"] else "inactive"
+        typer.echo(f"{device['device']:>3}  {device['name']}  {state}")
+
+
+@app.command()
+def unlink(
+    number: Number, device: Annotated[int, typer.Argument(help="As `phone devices` lists it.")]
+) -> None:
+    """Remove a linked device from a phone."""
+    with control() as whatsapp:
+        ask(whatsapp, "DELETE", f"/phones/{number}/devices/{device}")
+    typer.echo(f"Device {device} was removed from {number}.")
+
+
+def _link(number: str, bot: str, *, shown: str, verb: str) -> None:
+    with api() as service, control() as whatsapp:
+        seen = _last_event(service)
+        code = ask(service, "GET", f"/v1/whatsapp/qr/{bot}", params={"wait": 10})
+        if code[shown] is None:
+            fail(f"The bot was connected with method {code['method']}: it shows no {shown}.")
+        word = "qr" if verb == "scan" else "code"
+        ask(whatsapp, "POST", f"/phones/{number}/{verb}", json={word: code[shown]})
+        typer.echo(f"{number} {'scanned the QR' if verb == 'scan' else 'took the code'}.")
+        _tell_outcome(service, bot, seen)
+
+
+def _last_event(service: httpx2.Client) -> int:
+    seen = 0
+    while True:
+        page = ask(service, "GET", "/v1/events", params={"after": seen, "limit": _EVENTS_MAX})
+        if page["last"] == seen:
+            return seen
+        seen = int(page["last"])
+
+
+def _tell_outcome(service: httpx2.Client, bot: str, seen: int) -> None:
+    """Follow the bot's events until its session is connected or has ended."""
+    for _ in range(_LOOKS):
+        asked = {"after": seen, "botId": bot, "wait": _LOOK_S}
+        page = ask(service, "GET", "/v1/events", params=asked)
+        for event in page["events"]:
+            match event["type"]:
+                case "session.connected":
+                    typer.echo(f"The bot {bot} is connected.")
+                    return
+                case "session.disconnected":
+                    data = event["data"]
+                    fail(f"The bot was not connected: {data['reason']}. {data['remedy']}")
+        seen = page["last"]
+    fail("Nothing more was heard of the bot. Look at it with `sololine bot list`.")

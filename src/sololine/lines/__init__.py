@@ -1,0 +1,1 @@
+"""The running side: one line for each session that this process keeps."""

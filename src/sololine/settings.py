@@ -1,0 +1,72 @@
+"""The settings: read once at the start, from the environment, all named `SOLOLINE_…`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sololine.core.claim import Policy
+
+
+class Settings(BaseSettings):
+    """What an operator can choose; `docs/howto/settings.md` explains each one."""
+
+    model_config = SettingsConfigDict(env_prefix="SOLOLINE_", extra="ignore", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(
+        default=8080, ge=0, le=65535, description="Port of the API; 0 takes a free one."
+    )
+    data_dir: Path = Field(
+        default=Path("sololine-data"),
+        description="Folder of the SQLite database, the credentials and the keys. Keep it private.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="postgresql://… for production; the default is SQLite in the data folder.",
+    )
+    redis_url: str | None = Field(
+        default=None,
+        description="redis://… to connect several processes; without it one process works alone.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="Key of the tenant 'default'; made and kept in the data folder when left out.",
+    )
+    conflict_policy: Policy = Field(
+        default=Policy.REFUSE,
+        description="When a bot links a number that another bot of its tenant has: "
+        "refuse the newcomer, or let it replace the other one.",
+    )
+    region: str | None = Field(
+        default=None,
+        description="Country (two letters) whose numbers may be written without country code.",
+    )
+    only: Literal["all", "web", "lines"] = Field(
+        default="all", description="Run only the API, or only the connections, in this process."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="How much is logged."
+    )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("region")
+    @classmethod
+    def _two_letters(cls, region: str | None) -> str | None:
+        if region is None or not region.strip():
+            return None
+        region = region.strip().upper()
+        if len(region) != 2 or not region.isalpha():  # noqa: PLR2004 — ISO 3166 alpha-2
+            msg = "a country is written with two letters, for example ES"
+            raise ValueError(msg)
+        return region
+
+    @property
+    def store_url(self) -> str:
+        """Where the store is."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'sololine.sqlite3'}"

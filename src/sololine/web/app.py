@@ -1,0 +1,38 @@
+"""The HTTP application: every door under its names, one set of actions behind them."""
+
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
+
+from sololine.actions.gateway import Gateway
+from sololine.web import bots, events, health, problems, whatsapp
+from sololine.web.auth import Keyring
+from sololine.web.body_cap import BodyCap
+
+_DESCRIPTION: Final = """
+One WhatsApp number, one bot. Send your API key in the header `x-api-key`.
+
+Errors have one shape: `success` false, a stable `error` code, a `message` for people, and fields
+of their own. Every path below `/v1` also answers below `/api/v1`; the WhatsApp paths answer at
+`/api/whatsapp` too.
+"""
+
+
+def create_app(gateway: Gateway, keyring: Keyring, version: str) -> FastAPI:
+    """Build the application around a gateway."""
+    app = FastAPIOffline(
+        title="Sololine", version=version, description=_DESCRIPTION, openapi_url="/openapi.json"
+    )
+    app.state.gateway = gateway
+    app.state.keyring = keyring
+    problems.install(app)
+    app.add_middleware(BodyCap)
+    doors = APIRouter()
+    for door in (bots.router, whatsapp.router, events.router):
+        doors.include_router(door)
+    app.include_router(doors, prefix="/v1")
+    app.include_router(doors, prefix="/api/v1", include_in_schema=False)
+    app.include_router(whatsapp.router, prefix="/api", include_in_schema=False)
+    app.include_router(health.router)
+    return app

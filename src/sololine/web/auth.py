@@ -1,0 +1,78 @@
+"""Who calls: an API key in `x-api-key`, or in `Authorization: Bearer`."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from sololine.actions.gateway import Gateway
+from sololine.core.access import Caller
+from sololine.core.errors import NotAuthenticated
+from sololine.core.ids import DEFAULT_TENANT
+
+_header: Final = APIKeyHeader(name="x-api-key", auto_error=False, description="Your API key.")
+_bearer: Final = HTTPBearer(auto_error=False, description="Your API key.")
+_KEY_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyring:
+    """Tells whose an API key is.
+
+    Attributes:
+        secret: keys the digests, so that a stolen database does not tell a guessed key from a
+            wrong one.
+        bootstrap: the key of the default tenant that comes from the settings.
+    """
+
+    secret: bytes
+    bootstrap: str
+
+    def digest(self, key: str) -> str:
+        """What the store keeps in place of a key."""
+        return hmac.new(self.secret, key.encode(), hashlib.sha256).hexdigest()
+
+    async def caller(self, gateway: Gateway, key: str | None) -> Caller:
+        """The caller that a key stands for.
+
+        Raises:
+            NotAuthenticated: there is no key, or nobody's.
+        """
+        if not key or len(key) > _KEY_MAX:
+            raise NotAuthenticated
+        if hmac.compare_digest(key.encode(), self.bootstrap.encode()):
+            return Caller(tenant=DEFAULT_TENANT)
+        async with gateway.store.read() as tx:
+            tenant = await tx.keys.tenant_of(self.digest(key))
+        if tenant is None:
+            raise NotAuthenticated("This API key is unknown or was revoked. Check x-api-key.")
+        return Caller(tenant=tenant)
+
+
+def new_key() -> str:
+    """A fresh API key with 192 random bits."""
+    return f"sl_{secrets.token_urlsafe(24)}"
+
+
+async def authenticated(
+    request: Request,
+    key: Annotated[str | None, Security(_header)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> Caller:
+    """The caller of a request."""
+    keyring: Keyring = request.app.state.keyring
+    return await keyring.caller(gateway_of(request), key or (bearer and bearer.credentials))
+
+
+def gateway_of(request: Request) -> Gateway:
+    """The gateway that the app was built around."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+CallerOf = Annotated[Caller, Depends(authenticated)]
+GatewayOf = Annotated[Gateway, Depends(gateway_of)]

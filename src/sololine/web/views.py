@@ -1,0 +1,40 @@
+"""Values as their JSON shapes."""
+
+from datetime import datetime
+
+from sololine.actions.bots import BotWithSession
+from sololine.core.session import Session, State
+from sololine.web.shapes import BotShape, ConnectionShape
+
+
+def connection(session: Session, now: datetime) -> ConnectionShape:
+    """A session as its owner sees it."""
+    window = session.window(now)
+    return ConnectionShape(
+        state=session.state,
+        end_reason=session.end and session.end.reason,
+        remedy=session.end and session.end.reason.remedy,
+        until=session.end and session.end.until,
+        since=session.since,
+        connected_at=session.connected_at,
+        window_ends_at=window and window.ends_at,
+    )
+
+
+def bot(found: BotWithSession, now: datetime) -> BotShape:
+    """A bot as its owner sees it."""
+    session = found.session
+    connected = session.state is State.CONNECTED
+    return BotShape(
+        id=found.bot.id,
+        user_id=found.bot.owner,
+        name=found.bot.name,
+        description=found.bot.description,
+        personality=found.bot.personality,
+        status=found.bot.status(connected=connected),
+        setup_step=found.bot.setup.value,
+        whatsapp_connected=connected,
+        phone_number=session.device and session.device.number.e164,
+        connection=connection(session, now),
+        created_at=found.bot.created_at,
+    )

@@ -1,0 +1,218 @@
+"""The door `whatsapp`: at `/v1/whatsapp`, `/api/v1/whatsapp` and `/api/whatsapp`."""
+
+import base64
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Body, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from sololine.actions import sessions
+from sololine.actions.sessions import Check
+from sololine.core.ids import UserId
+from sololine.core.linking import Code, Method, Window
+from sololine.core.session import State
+from sololine.web import qr
+from sololine.web.auth import CallerOf, GatewayOf
+from sololine.web.shapes import (
+    Available,
+    BotName,
+    CodeShape,
+    Connect,
+    ConnectingShape,
+    Disconnect,
+    Disconnected,
+    ExistingConnection,
+    Problem,
+    SessionCheck,
+    StatsShape,
+    Validation,
+)
+
+router = APIRouter(
+    prefix="/whatsapp",
+    tags=["whatsapp"],
+    responses={401: {"model": Problem}, 403: {"model": Problem}, 422: {"model": Problem}},
+)
+
+_REFUSALS: Final = {404: {"model": Problem}, 409: {"model": Problem}}
+_PRIVATE: Final = {"Cache-Control": "no-store"}
+BotPath = Annotated[str, Path(alias="botId", max_length=64)]
+UserQuery = Annotated[str | None, Query(alias="userId", max_length=255)]
+
+
+@router.post("/validate-connection", responses=_REFUSALS)
+async def validate_connection(body: Validation, caller: CallerOf, gateway: GatewayOf) -> Available:
+    """Ask whether a bot could connect now, and whether a number is free for it."""
+    await sessions.validate(
+        gateway, caller, body.bot_id, user=_user(body.user_id), number=body.phone_number
+    )
+    return Available()
+
+
+@router.post(
+    "/connect/{botId}",
+    status_code=202,
+    responses={200: {"model": Available}, **_REFUSALS},
+    response_model=ConnectingShape,
+)
+async def connect(
+    bot: BotPath,
+    caller: CallerOf,
+    gateway: GatewayOf,
+    request: Request,
+    body: Annotated[Connect | None, Body()] = None,
+) -> ConnectingShape | Response:
+    """Connect a bot: a fresh QR for a new one, a choice for a linked one."""
+    body = body or Connect()
+    connecting = await sessions.connect(
+        gateway,
+        caller,
+        bot,
+        user=_user(body.user_id),
+        number=body.phone_number,
+        method=body.method,
+        use_existing=body.use_existing_session,
+        policy=body.conflict_policy,
+        validate_only=body.validate_only,
+    )
+    if body.validate_only:
+        return JSONResponse(Available().model_dump(by_alias=True))
+    window = connecting.window
+    door = request.url.path.rsplit("/connect/", 1)[0]
+    return ConnectingShape(
+        bot_id=connecting.bot.id,
+        status=State.CONNECTING
+        if connecting.session.state is State.DISCONNECTED
+        else connecting.session.state,
+        message="Scan the QR with the phone within five minutes."
+        if window and window.method is Method.QR
+        else "Type the code into the phone within five minutes."
+        if window
+        else "The bot is connecting with its existing session.",
+        uses_existing_session=window is None,
+        method=window and window.method,
+        window_ends_at=window and window.ends_at,
+        qr_url=f"{door}/qr/{connecting.bot.id}" if window else None,
+        will_replace=BotName(bot_id=connecting.evicts.id, bot_name=connecting.evicts.name)
+        if connecting.evicts
+        else None,
+    )
+
+
+@router.post("/disconnect/{botId}", responses=_REFUSALS)
+async def disconnect(
+    bot: BotPath,
+    caller: CallerOf,
+    gateway: GatewayOf,
+    body: Annotated[Disconnect | None, Body()] = None,
+) -> Disconnected:
+    """Disconnect a bot: its session ends, its number is free, everyone who listens is told."""
+    body = body or Disconnect()
+    session = await sessions.disconnect(
+        gateway, caller, bot, user=_user(body.user_id), unlink=body.unlink
+    )
+    return Disconnected(
+        bot_id=session.bot,
+        status=session.state,
+        number_freed=session.device is None,
+        message="The bot is disconnected."
+        if session.state is State.DISCONNECTED
+        else "The bot is being disconnected.",
+    )
+
+
+@router.get(
+    "/qr/{botId}",
+    responses={
+        200: {"model": CodeShape, "content": {"image/svg+xml": {}, "image/png": {}}},
+        406: {"model": Problem},
+        **_REFUSALS,
+    },
+    response_model=CodeShape,
+)
+async def show_qr(
+    bot: BotPath,
+    caller: CallerOf,
+    gateway: GatewayOf,
+    request: Request,
+    user: UserQuery = None,
+    format: Annotated[Literal["json", "svg", "png"] | None, Query()] = None,  # noqa: A002 — the API's word
+    wait: Annotated[float, Query(ge=0, le=30, description="Seconds to wait for a code.")] = 0,
+) -> Response:
+    """Fetch what the phone has to be shown now, as JSON, SVG or PNG (`format`, or `Accept`)."""
+    code, window = await sessions.code(gateway, caller, bot, user=_user(user), wait_s=wait)
+    kind = format or _accepted(request)
+    if kind == "json" or code.method is Method.CODE:
+        shape = await _code_shape(bot, code, window)
+        return JSONResponse(shape.model_dump(by_alias=True, mode="json"), headers=_PRIVATE)
+    picture = await qr.draw(code.text, kind)
+    media = "image/svg+xml" if kind == "svg" else "image/png"
+    return Response(picture, media_type=media, headers=_PRIVATE)
+
+
+@router.get("/session-check", responses={404: {"model": Problem}})
+async def session_check(
+    caller: CallerOf,
+    gateway: GatewayOf,
+    user: UserQuery = None,
+    bot: Annotated[str | None, Query(alias="botId", max_length=64)] = None,
+) -> SessionCheck:
+    """Ask where a bot's session stands; without `botId`, the user's session that changed last."""
+    checked = await sessions.check(gateway, caller, user=_user(user), bot=bot)
+    return SessionCheck(
+        can_connect=checked.refusal is None,
+        reason=checked.refusal and checked.refusal.message,
+        error=checked.refusal and checked.refusal.code,
+        existing_connection=_existing(checked),
+        stats=StatsShape(
+            total_connections=checked.stats.total,
+            active_connections=checked.stats.connected,
+            pending_qr=checked.stats.awaiting_scan,
+            disconnected=checked.stats.disconnected,
+            duplicates=checked.stats.duplicates,
+        ),
+    )
+
+
+def _existing(checked: Check) -> ExistingConnection | None:
+    if checked.bot is None:
+        return None
+    session = checked.bot.session
+    status = "QR_PENDING" if session.state is State.AWAITING_SCAN else session.state.value.upper()
+    return ExistingConnection.model_validate(
+        {
+            "botId": checked.bot.bot.id,
+            "botName": checked.bot.bot.name,
+            "status": status,
+            "phoneNumber": session.device and session.device.number.digits,
+            "isConnected": session.state is State.CONNECTED,
+            "connectedAt": session.connected_at,
+        }
+    )
+
+
+async def _code_shape(bot: str, code: Code, window: Window) -> CodeShape:
+    is_qr = code.method is Method.QR
+    image = base64.b64encode(await qr.draw(code.text, "png")).decode() if is_qr else ""
+    return CodeShape(
+        bot_id=bot,
+        method=code.method,
+        qr=code.text if is_qr else None,
+        qr_image=f"data:image/png;base64,{image}" if is_qr else None,
+        pairing_code=None if is_qr else code.text,
+        expires_at=code.expires_at,
+        window_ends_at=window.ends_at,
+    )
+
+
+def _accepted(request: Request) -> Literal["json", "svg", "png"]:
+    """The picture that `Accept` asks for by name; JSON for anything else."""
+    accept = request.headers.get("accept", "")
+    for kind, media in (("svg", "image/svg+xml"), ("png", "image/png")):
+        if media in accept:
+            return "svg" if kind == "svg" else "png"
+    return "json"
+
+
+def _user(named: str | None) -> UserId | None:
+    return UserId(named) if named else None
