@@ -1,0 +1,9 @@
+"""A WhatsApp on loopback: a server that real client libraries link with, and phones to link them.
+
+`world` holds what is true (accounts, their companions), `exchange` joins the phones with the
+clients' connections, `connection` speaks the protocol with one client, `queries` answers its
+questions, `faults` makes things go wrong on command. `server` puts them behind one listener and
+`control` lets other processes play the phones. Nothing in here reaches beyond the loopback.
+
+Passing here proves nothing about the real service's strictness, limits or bans.
+"""

@@ -1,0 +1,188 @@
+"""The control interface: other processes play the phones, and order faults, over HTTP.
+
+It has no password and can do everything to every account, so it must listen on loopback only.
+Numbers stand in its answers; QRs and codes never do, nor in its log.
+"""
+
+import json
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sololine.emulator.errors import (
+    ExpiredQr,
+    InvalidFault,
+    InvalidNumber,
+    InvalidQr,
+    LinkingBroken,
+    PasskeyDemanded,
+    Refused,
+    TooManyDevices,
+    UnknownCode,
+    UnknownDevice,
+    UnknownPhone,
+    WrongCode,
+)
+from sololine.emulator.faults import fault_from, words_for
+from sololine.emulator.phone import Phone
+from sololine.emulator.server import Emulator
+from sololine.emulator.world import Companion
+from sololine.wire.jid import Jid
+
+STATUS: Final[dict[type[Refused], HTTPStatus]] = {
+    InvalidNumber: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnknownPhone: HTTPStatus.NOT_FOUND,
+    UnknownDevice: HTTPStatus.NOT_FOUND,
+    InvalidQr: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ExpiredQr: HTTPStatus.CONFLICT,
+    UnknownCode: HTTPStatus.CONFLICT,
+    WrongCode: HTTPStatus.CONFLICT,
+    TooManyDevices: HTTPStatus.CONFLICT,
+    PasskeyDemanded: HTTPStatus.CONFLICT,
+    LinkingBroken: HTTPStatus.CONFLICT,
+    InvalidFault: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+_MAX_BODY: Final = 16 * 1024
+
+
+class _BadBody(Exception):
+    """The request's body is not what it must be."""
+
+
+def control_app(emulator: Emulator) -> Starlette:
+    """The HTTP application; it drives the emulator in the same event loop."""
+
+    async def health(_: Request) -> Response:
+        phones = list(emulator.phones)
+        return JSONResponse(
+            {
+                "unknown": emulator.unknown,
+                "phones": len(phones),
+                "devices": sum(len(phone.devices()) for phone in phones),
+                "online": sum(d.online for phone in phones for d in phone.devices()),
+                "connections": emulator.exchange.connection_count,
+            }
+        )
+
+    async def add_phone(request: Request) -> Response:
+        number = await _word(request, "number")
+        existed = number in emulator.exchange.world.accounts
+        phone = emulator.phones.add(number)
+        status = HTTPStatus.OK if existed else HTTPStatus.CREATED
+        return JSONResponse(_phone(phone), status)
+
+    async def list_phones(_: Request) -> Response:
+        return JSONResponse({"phones": [_phone(phone) for phone in emulator.phones]})
+
+    async def show_phone(request: Request) -> Response:
+        return JSONResponse(_phone(_asked(emulator, request)))
+
+    async def scan(request: Request) -> Response:
+        phone = _asked(emulator, request)
+        return JSONResponse(_linked(await phone.scan(await _word(request, "qr"))))
+
+    async def enter_code(request: Request) -> Response:
+        phone = _asked(emulator, request)
+        return JSONResponse(_linked(await phone.enter_code(await _word(request, "code"))))
+
+    async def list_devices(request: Request) -> Response:
+        devices = _asked(emulator, request).devices()
+        return JSONResponse({"devices": [_device(device) for device in devices]})
+
+    async def unlink(request: Request) -> Response:
+        _asked(emulator, request).unlink(request.path_params["device"])
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def arm_fault(request: Request) -> Response:
+        fault, target, times = fault_from(await _words(request))
+        armed = emulator.exchange.arm(fault, target, times)
+        return JSONResponse(words_for(armed), HTTPStatus.CREATED)
+
+    async def list_faults(_: Request) -> Response:
+        faults = emulator.exchange.faults
+        return JSONResponse({"faults": [words_for(armed) for armed in faults]})
+
+    async def clear_faults(_: Request) -> Response:
+        emulator.exchange.clear_faults()
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    return Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/phones", add_phone, methods=["POST"]),
+            Route("/phones", list_phones),
+            Route("/phones/{number}", show_phone),
+            Route("/phones/{number}/scan", scan, methods=["POST"]),
+            Route("/phones/{number}/code", enter_code, methods=["POST"]),
+            Route("/phones/{number}/devices", list_devices),
+            Route("/phones/{number}/devices/{device:int}", unlink, methods=["DELETE"]),
+            Route("/faults", arm_fault, methods=["POST"]),
+            Route("/faults", list_faults),
+            Route("/faults", clear_faults, methods=["DELETE"]),
+        ],
+        exception_handlers={Refused: _refused, _BadBody: _bad_body},
+    )
+
+
+def _asked(emulator: Emulator, request: Request) -> Phone:
+    return emulator.phones[request.path_params["number"]]
+
+
+async def _words(request: Request) -> dict[str, Any]:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _MAX_BODY:
+            raise _BadBody(f"the body may have {_MAX_BODY} bytes at most")
+    try:
+        words = json.loads(bytes(body))
+    except ValueError:
+        raise _BadBody("the body must be JSON") from None
+    if not isinstance(words, dict):
+        raise _BadBody("the body must be a JSON object")
+    return words
+
+
+async def _word(request: Request, name: str) -> str:
+    word = (await _words(request)).get(name)
+    if not isinstance(word, str):
+        raise _BadBody(f"the body needs {name}, a text")
+    return word
+
+
+def _phone(phone: Phone) -> dict[str, Any]:
+    devices = [_device(device) for device in phone.devices()]
+    return {"number": phone.number, "lid": phone.lid, "devices": devices}
+
+
+def _device(companion: Companion) -> dict[str, Any]:
+    return {
+        "device": companion.device,
+        "name": companion.registration.device_name,
+        "platform": companion.registration.platform,
+        "linkedAt": companion.linked_at.isoformat(),
+        "online": companion.online,
+    }
+
+
+def _linked(jid: Jid) -> dict[str, Any]:
+    return {"jid": str(jid), "number": jid.user, "device": jid.device}
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, Refused):
+        raise error
+    return _problem(STATUS[type(error)], error.code, str(error))
+
+
+async def _bad_body(_: Request, error: Exception) -> Response:
+    return _problem(HTTPStatus.BAD_REQUEST, "bad_body", str(error))
+
+
+def _problem(status: HTTPStatus, code: str, message: str) -> Response:
+    return JSONResponse({"error": code, "message": message}, status)

@@ -1,0 +1,122 @@
+"""Why a phone, or the server, did not do what it was asked.
+
+* `Refused`
+    * `InvalidNumber`: not the digits of a phone number
+    * `UnknownPhone`: no phone has that number
+    * `UnknownDevice`: the phone has no such linked device
+    * `InvalidQr`: the scanned text is no linking QR
+    * `ExpiredQr`: nobody waits for this QR: it is old, or its client has gone
+    * `UnknownCode`: no client asked to be linked with this number by code
+    * `WrongCode`: the code is not the one the client shows
+    * `TooManyDevices`: the phone has all the linked devices it may have
+    * `PasskeyDemanded`: the account must prove a passkey, which the client was told
+    * `LinkingBroken`: the client went away, answered wrongly or not at all
+    * `InvalidFault`: a fault that does not exist, or lacks something
+
+Each class has a `code`, stable for programs, and makes its own sentence, for people. None shows a
+number, a QR or a code.
+"""
+
+from typing import ClassVar
+
+
+class Refused(Exception):
+    """A phone, or the server, did not do what it was asked."""
+
+    code: ClassVar[str]
+
+
+class InvalidNumber(Refused):
+    """Not the digits of a phone number."""
+
+    code = "invalid_number"
+
+    def __init__(self) -> None:
+        super().__init__("a phone's number has 7 to 15 digits and does not begin with 0")
+
+
+class UnknownPhone(Refused):
+    """No phone has that number."""
+
+    code = "unknown_phone"
+
+    def __init__(self) -> None:
+        super().__init__("no phone has this number; add the phone first")
+
+
+class UnknownDevice(Refused):
+    """The phone has no such linked device."""
+
+    code = "unknown_device"
+
+    def __init__(self) -> None:
+        super().__init__("the phone has no linked device of this number")
+
+
+class InvalidQr(Refused):
+    """The scanned text is no linking QR."""
+
+    code = "invalid_qr"
+
+    def __init__(self) -> None:
+        super().__init__("this is no WhatsApp linking QR; pass its text unchanged")
+
+
+class ExpiredQr(Refused):
+    """Nobody waits for this QR."""
+
+    code = "expired_qr"
+
+    def __init__(self) -> None:
+        super().__init__("no client is waiting for this QR; scan the one shown now")
+
+
+class UnknownCode(Refused):
+    """No client asked to be linked with this number by code."""
+
+    code = "unknown_code"
+
+    def __init__(self) -> None:
+        super().__init__("no client is waiting for a code from this number; ask it for a new one")
+
+
+class WrongCode(Refused):
+    """The code is not the one the client shows."""
+
+    code = "wrong_code"
+
+    def __init__(self) -> None:
+        super().__init__("this is not the code that the client shows; ask it for a new one")
+
+
+class TooManyDevices(Refused):
+    """The phone has all the linked devices it may have."""
+
+    code = "too_many_devices"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"the phone has {limit} linked devices already; unlink one first")
+
+
+class PasskeyDemanded(Refused):
+    """The account must prove a passkey, which the client was told."""
+
+    code = "passkey_demanded"
+
+    def __init__(self) -> None:
+        super().__init__("WhatsApp demands a passkey of this account, and has told the client so")
+
+
+class LinkingBroken(Refused):
+    """The client went away, answered wrongly or not at all."""
+
+    code = "linking_broken"
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"the client did not complete the linking: {how}")
+
+
+class InvalidFault(Refused):
+    """A fault that does not exist, or lacks something."""
+
+    code = "invalid_fault"

@@ -1,0 +1,291 @@
+"""The questions a client asks (`iq` stanzas of type get or set), and their answers.
+
+Strict: what is not in the table raises `UnknownQuery`, so that nothing a client needs is ever
+answered by accident. An unanswered iq would block a client for 75 s.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sololine.emulator.world import PREKEY_SIZE, Account, Companion, DeviceKey, World
+from sololine.wire import registration
+from sololine.wire.curve import KEY_TYPE
+from sololine.wire.errors import WireError
+from sololine.wire.jid import LID_SERVER, SERVER, USER_SERVER, Jid
+from sololine.wire.node import Node
+
+_PRIVACY: Final = ("readreceipts", "last", "status", "profile", "groupadd", "calladd", "online")
+
+
+class UnknownQuery(Exception):
+    """The client asks something that is not in the table."""
+
+
+class QueryRefused(Exception):
+    """The answer is an error; `code` and `text` as WhatsApp gives them."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One question of a companion that is logged in, or of a client that is not (`key` None)."""
+
+    node: Node
+    world: World
+    key: DeviceKey | None
+    now: datetime
+
+    @property
+    def subject(self) -> Node:
+        """The child that says what is asked."""
+        return self.node.children[0]
+
+    @property
+    def device(self) -> DeviceKey:
+        """The companion that asks.
+
+        Raises:
+            QueryRefused: if it is not logged in.
+        """
+        if self.key is None:
+            raise QueryRefused(401, "not-authorized")
+        return self.key
+
+
+Answer = Iterable[Node]
+
+
+def answer(query: Query) -> Node:
+    """The result of a query, as the node to send.
+
+    Raises:
+        UnknownQuery: if there is no answer for it.
+        MalformedNode: if the query lacks what its kind must have.
+    """
+    node = query.node
+    subject = node.children[0].tag if node.children else ""
+    question = (node.text("xmlns"), node.text("type"), subject)
+    reply = _ANSWERS.get(question)
+    if reply is None or (query.key is None and question not in _BEFORE_LOGIN):
+        raise UnknownQuery(node.summary)
+    try:
+        return result(node, reply(query))
+    except QueryRefused as refusal:
+        return error(node, refusal.code, refusal.text)
+
+
+def result(query: Node, content: Answer = ()) -> Node:
+    """The answer to an iq."""
+    return Node.make("iq", _back_to(query) | {"type": "result"}, content)
+
+
+def error(query: Node, code: int, text: str) -> Node:
+    """The refusal of an iq."""
+    refusal = Node.make("error", {"code": code, "text": text})
+    return Node.make("iq", _back_to(query) | {"type": "error"}, refusal)
+
+
+def _back_to(query: Node) -> dict[str, str | Jid]:
+    return {"id": query.text("id"), "from": query.attrs.get("to", SERVER)}
+
+
+def _nothing(_: Query) -> Answer:
+    return ()
+
+
+# Keys
+
+
+def _prekey_count(query: Query) -> Answer:
+    count = query.world.companion(query.device).prekey_count
+    return [Node.make("count", {"value": count})]
+
+
+def _keep_prekeys(query: Query) -> Answer:
+    node = query.node
+    known = query.world.companion(query.device).registration
+    if node.need("identity").data != known.identity:
+        raise QueryRefused(406, "not-acceptable: another identity than the one that was linked")
+    signed = node.need("skey")
+    signed_prekey = _kept_key(signed) + signed.need("signature").data
+    try:
+        registration.check_prekey(known.identity, signed_prekey)
+    except WireError as error:
+        raise QueryRefused(406, f"not-acceptable: {error}") from error
+    prekeys = b"".join(map(_kept_key, node.need("list").named("key")))
+    query.world.keep_prekeys(query.device, prekeys, signed_prekey)
+    return ()
+
+
+def _kept_key(key: Node) -> bytes:
+    kept = key.need("id").data + key.need("value").data
+    if len(kept) != PREKEY_SIZE:
+        raise QueryRefused(406, "not-acceptable: a prekey's id has 3 bytes, the key itself 32")
+    return kept
+
+
+def _prekey_digest(_: Query) -> Answer:
+    # Some clients compare this with what they hold; without it they upload afresh.
+    raise QueryRefused(404, "item-not-found")
+
+
+def _prekey_bundles(query: Query) -> Answer:
+    users = [_bundle(query.world, user.jid("jid")) for user in query.subject.named("user")]
+    return [Node.make("list", content=users)]
+
+
+def _bundle(world: World, jid: Jid) -> Node:
+    account = world.find(jid)
+    companion = account.companions.get(jid.device) if account else None
+    if account is None or companion is None:
+        missing = Node.make("error", {"code": 404, "text": "item-not-found"})
+        return Node.make("user", {"jid": jid}, missing)
+    key = DeviceKey(account.number, companion.device)
+    known = companion.registration
+    content = [
+        Node.make("registration", content=known.registration_id),
+        Node.make("type", content=KEY_TYPE),
+        Node.make("identity", content=known.identity),
+        _key_node("skey", known.signed_prekey),
+    ]
+    prekey = world.take_prekey(key)
+    if prekey is not None:
+        content.append(_key_node("key", prekey))
+    content.append(Node.make("device-identity", content=companion.device_identity))
+    return Node.make("user", {"jid": jid}, content)
+
+
+def _key_node(tag: str, kept: bytes) -> Node:
+    parts = [Node.make("id", content=kept[:3]), Node.make("value", content=kept[3:35])]
+    if len(kept) > PREKEY_SIZE:
+        parts.append(Node.make("signature", content=kept[35:]))
+    return Node.make(tag, content=parts)
+
+
+# Who is on WhatsApp
+
+
+def _usync(query: Query) -> Answer:
+    asked = query.subject
+    protocols = asked.need("query").children
+    users = [_usync_user(query, user, protocols) for user in asked.need("list").named("user")]
+    same = {name: asked.attrs.get(name) for name in ("sid", "mode", "context", "index", "last")}
+    return [Node.make("usync", same, Node.make("list", content=users))]
+
+
+def _usync_user(query: Query, user: Node, protocols: tuple[Node, ...]) -> Node:
+    if "jid" in user.attrs:
+        jid = user.jid("jid")
+        account = query.world.find(jid)
+        attrs: dict[str, Jid | None] = {"jid": jid}
+        asked_as = b""
+    else:
+        # A number to look up, as the user wrote it: "+44…", or "44…@c.us".
+        asked_as = user.need("contact").data
+        number = asked_as.decode("utf-8", "replace").partition("@")[0].lstrip("+")
+        jid = Jid("".join(filter(str.isdigit, number)), USER_SERVER)
+        account = query.world.find(jid)
+        attrs = {"jid": jid}
+        if account and any(p.attrs.get("addressing_mode") == LID_SERVER for p in protocols):
+            attrs = {"jid": account.lid_jid(), "pn_jid": account.jid()}
+    content = []
+    for protocol in protocols:
+        write = _USYNC_PROTOCOLS.get(protocol.tag)
+        if write is None:
+            raise UnknownQuery(f"{query.node.summary}, protocol {protocol.tag}")
+        content += write(query, account, asked_as)
+    return Node.make("user", attrs, content)
+
+
+def _usync_devices(query: Query, account: Account | None, _: bytes) -> list[Node]:
+    devices = []
+    if account:
+        devices = [Node.make("device", {"id": 0}), *map(_device, account.companions.values())]
+    stamp = {"ts": int(query.now.timestamp())}
+    listed = [Node.make("device-list", content=devices), Node.make("key-index-list", stamp)]
+    return [Node.make("devices", content=listed)]
+
+
+def _device(companion: Companion) -> Node:
+    return Node.make("device", {"id": companion.device, "key-index": companion.key_index})
+
+
+def _usync_lid(_: Query, account: Account | None, __: bytes) -> list[Node]:
+    return [Node.make("lid", {"val": account.lid_jid()})] if account else []
+
+
+def _usync_contact(_: Query, account: Account | None, asked_as: bytes) -> list[Node]:
+    return [Node.make("contact", {"type": "in" if account else "out"}, asked_as or None)]
+
+
+def _usync_nothing(_: Query, __: Account | None, ___: bytes) -> list[Node]:
+    return []
+
+
+_USYNC_PROTOCOLS: Final[dict[str, Callable[[Query, Account | None, bytes], list[Node]]]] = {
+    "devices": _usync_devices,
+    "lid": _usync_lid,
+    "contact": _usync_contact,
+    "business": _usync_nothing,
+    "status": _usync_nothing,
+    "picture": _usync_nothing,
+}
+
+
+# Settings
+
+
+def _privacy(_: Query) -> Answer:
+    shown = [Node.make("category", {"name": name, "value": "all"}) for name in _PRIVACY]
+    return [Node.make("privacy", content=shown)]
+
+
+def _app_state(query: Query) -> Answer:
+    collections = [
+        Node.make(
+            "collection",
+            {"name": asked.text("name"), "version": asked.attrs.get("version", "0")},
+        )
+        for asked in query.subject.named("collection")
+    ]
+    return [Node.make("sync", content=collections)]
+
+
+def _properties(_: Query) -> Answer:
+    return [Node.make("props")]
+
+
+def _blocklist(_: Query) -> Answer:
+    return [Node.make("list")]
+
+
+def _no_media(_: Query) -> Answer:
+    raise QueryRefused(501, "media_conn: this emulator keeps no media")
+
+
+_ANSWERS: Final[dict[tuple[str, str, str], Callable[[Query], Answer]]] = {
+    ("encrypt", "get", "count"): _prekey_count,
+    ("encrypt", "get", "digest"): _prekey_digest,
+    ("encrypt", "get", "key"): _prekey_bundles,
+    ("encrypt", "set", "registration"): _keep_prekeys,
+    ("passive", "set", "active"): _nothing,
+    ("passive", "set", "passive"): _nothing,
+    ("w:p", "get", ""): _nothing,
+    ("w:p", "get", "ping"): _nothing,
+    ("usync", "get", "usync"): _usync,
+    ("privacy", "get", "privacy"): _privacy,
+    ("privacy", "set", "tokens"): _nothing,
+    ("w:m", "set", "media_conn"): _no_media,
+    ("w:sync:app:state", "set", "sync"): _app_state,
+    ("abt", "get", "props"): _properties,
+    ("blocklist", "get", ""): _blocklist,
+    ("urn:xmpp:whatsapp:dirty", "set", "clean"): _nothing,
+}
+
+_BEFORE_LOGIN: Final = {("w:p", "get", ""), ("w:p", "get", "ping")}

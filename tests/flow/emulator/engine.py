@@ -1,0 +1,134 @@
+"""The real engine in a process of its own, for tests to drive and watch."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from sololine.emulator.server import Emulator
+
+DRIVER = Path(__file__).with_name("engine_driver.py")
+DEADLINE_S = 30.0
+
+Report = dict[str, Any]
+"""What the driver reported: its kind, and what belongs to that."""
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Return once this is true; it is asked again and again, since nobody tells."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not true():
+            await asyncio.sleep(0.02)  # noqa: ASYNC110 — it is another process that we wait for
+
+
+class Engine:
+    """One process of the real engine; an async context manager that ends it."""
+
+    def __init__(self, emulator: Emulator, database: Path) -> None:
+        self.emulator = emulator
+        self.database = database
+        self.reports: list[Report] = []
+        self.log = database.with_suffix(".log")
+        self._news = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self, *, device: str = "", trusting: bool = True) -> Self:
+        """Link afresh, or log in as `device` ("number:device")."""
+        reading, writing = os.pipe()
+        args = [sys.executable, str(DRIVER), str(writing), str(self.database)]
+        if trusting:
+            args += ["--root", self.emulator.root_public.hex()]
+        if device:
+            args += ["--device", device]
+        environment = dict(
+            os.environ,
+            HTTPS_PROXY=f"http://127.0.0.1:{self.emulator.port}",
+            SSL_CERT_FILE=str(self.emulator.ca_file),
+            NEONIZE_BOT_TAG="off",
+        )
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *args,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                pass_fds=[writing],
+            )
+        os.close(writing)
+        stream = asyncio.StreamReader(limit=2**20)
+        loop = asyncio.get_running_loop()
+        self._pipe, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb")
+        )
+        self._listening = asyncio.create_task(self._listen(stream))
+        return self
+
+    async def stop(self) -> None:
+        """End the process as a crash would."""
+        if self._process and self._process.returncode is None:
+            self._process.kill()
+        if self._process:
+            await self._process.wait()
+            self._process = None
+            await self._listening
+            self._pipe.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def order(self, order: str, **words: str) -> None:
+        """Ask the engine for something."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"order": order, **words}).encode() + b"\n")
+
+    async def until(self, wanted: Callable[[Report], bool], *, after: int = 0) -> Report:
+        """The first report that fits, counting from report number `after`."""
+        async with asyncio.timeout(DEADLINE_S):
+            seen = after
+            while True:
+                while seen < len(self.reports):
+                    seen += 1
+                    if wanted(self.reports[seen - 1]):
+                        return self.reports[seen - 1]
+                self._news.clear()
+                await self._news.wait()
+
+    async def event(self, name: str, *, after: int = 0) -> Report:
+        """The engine's event of that name."""
+        return await self.until(lambda report: report.get("name") == name, after=after)
+
+    async def kind(self, kind: str, *, after: int = 0) -> Report:
+        """The first report of that kind."""
+        return await self.until(lambda report: report["kind"] == kind, after=after)
+
+    async def qr(self) -> str:
+        """The text of the first QR."""
+        return str((await self.kind("qr"))["text"])
+
+    async def link(self, number: str) -> int:
+        """Link with a phone by QR; return the device number."""
+        await self.start()
+        jid = await self.emulator.phones.add(number).scan(await self.qr())
+        await self.event("Connected")
+        return jid.device
+
+    def names(self, *, after: int = 0) -> list[str]:
+        """The events so far, in order."""
+        return [report["name"] for report in self.reports[after:] if report["kind"] == "event"]
+
+    async def _listen(self, stream: asyncio.StreamReader) -> None:
+        async for line in stream:
+            self.reports.append(json.loads(line))
+            self._news.set()
+
+
+NewEngine = Callable[[], Engine]
+"""Makes an engine with a database of its own; it ends with the test."""
