@@ -61,8 +61,8 @@ _MAX_PACKED: Final = 127
 
 _MAX_8: Final = 0xFF
 _MAX_16: Final = 0xFFFF
+_MAX_16_DIGITS: Final = 5
 _MAX_20: Final = 0xFFFFF
-_MAX_32: Final = 0xFFFFFFFF
 
 
 def encode(node: Node) -> bytes:
@@ -119,15 +119,12 @@ def _write_node(out: bytearray, node: Node) -> None:
             _write_jid(out, value)
         else:
             _write_text(out, value)
-    match content:
-        case None:
-            pass
-        case bytes():
-            _write_bytes(out, content)
-        case _:
-            _write_list_size(out, len(content))
-            for child in content:
-                _write_node(out, child)
+    if isinstance(content, bytes):
+        _write_bytes(out, content)
+    elif content is not None:
+        _write_list_size(out, len(content))
+        for child in content:
+            _write_node(out, child)
 
 
 def _write_list_size(out: bytearray, size: int) -> None:
@@ -168,11 +165,9 @@ def _write_bytes(out: bytearray, data: bytes) -> None:
     elif size <= _MAX_20:
         out.append(_BYTES_20)
         out += size.to_bytes(3, "big")
-    elif size <= _MAX_32:
+    else:
         out.append(_BYTES_32)
         out += size.to_bytes(4, "big")
-    else:
-        raise MalformedNode(f"content of {size} bytes; {_MAX_32} are the most")
     out += data
 
 
@@ -201,7 +196,8 @@ def _write_jid(out: bytearray, jid: Jid) -> None:
 
 def _write_interop_jid(out: bytearray, jid: Jid) -> None:
     integrator, _, user = jid.user.partition("-")
-    if not (integrator.isascii() and integrator.isdigit() and int(integrator) <= _MAX_16):
+    numeric = integrator.isascii() and integrator.isdigit() and len(integrator) <= _MAX_16_DIGITS
+    if not user or not numeric or int(integrator) > _MAX_16:
         raise MalformedNode("an interop jid needs its integrator's number before its user")
     out.append(_INTEROP_JID)
     _write_text(out, user)

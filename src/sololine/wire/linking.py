@@ -14,7 +14,6 @@ Hosted accounts, which sign under other labels, are refused.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -60,7 +59,7 @@ class QrPayload:
             raise MalformedPayload("not the text of a linking code")
         try:
             keys = [base64.b64decode(field, validate=True) for field in fields[1:4]]
-        except binascii.Error as error:
+        except ValueError as error:
             raise MalformedPayload("a linking code whose keys are not base64") from error
         if any(len(key) != KEY_BYTES for key in keys):
             raise MalformedPayload(f"a linking code whose keys do not have {KEY_BYTES} bytes")
