@@ -9,9 +9,8 @@
     adv secret                                                the same adv secret
 
 Each side wraps a fresh public key under the code. A wrong code therefore unwraps to a wrong key,
-which shows only at the end, when the bundle does not open. Of all that travels, the code gives
-nothing away to who does not take part: guessing it costs a whole exchange each time.
-After it, linking goes on as with a QR code (see `linking`).
+which shows only at the end, when the bundle does not open. After it, linking goes on as with a QR
+code (see `linking`).
 """
 
 import hashlib

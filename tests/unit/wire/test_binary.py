@@ -87,6 +87,18 @@ def test_the_forms_on_the_wire_are_those_of_the_protocol(node: Node, written: st
     assert binary.encode(node) == bytes.fromhex(written)
 
 
+def test_a_message_written_by_another_library_is_read() -> None:
+    """The bytes are what the npm package `baileys` 6.7.21 makes of this node."""
+    written = bytes.fromhex(
+        "00f80a1311f70125ff0644744139583008fb833eb0ff1aff05170000000018fc02c384"
+        "f802f8061d51450453fc03616263f8046bec5ffc05323a61626300"
+    )
+    attrs = {"to": Jid("447441395830", "lid", 37), "id": "3EB0F", "t": 1700000000, "notify": "Ä"}
+    enc = Node.make("enc", {"v": 2, "type": "pkmsg"}, b"abc")
+    participants = Node.make("participants", {"phash": "2:abc"})
+    assert binary.decode(written) == Node.make("message", attrs, [enc, participants])
+
+
 @pytest.mark.parametrize("size", [0, 255, 256, 0xFFFFF, 0x100000])
 def test_bytes_of_every_size_class_survive(size: int) -> None:
     node = Node("x", {}, bytes(size))
