@@ -8,8 +8,8 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from sololine.actions.gateway import Gateway
+from sololine.bus import Bus
 from sololine.bus.memory import MemoryBus
-from sololine.bus.port import Bus
 from sololine.bus.redis import RedisBus
 from sololine.clock import SystemClock
 from sololine.core.ids import DEFAULT_TENANT
@@ -19,7 +19,7 @@ from sololine.lines.process import process_slot
 from sololine.lines.switchboard import Switchboard
 from sololine.secret_file import kept
 from sololine.settings import Settings
-from sololine.store.migrate import migrate
+from sololine.store.revisions import migrate
 from sololine.store.store import Store
 from sololine.web.app import create_app
 from sololine.web.auth import Keyring, new_key

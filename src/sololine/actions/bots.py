@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sololine.actions.gateway import EVENTS, Gateway
-from sololine.bus.port import Notice
+from sololine.bus import Notice
 from sololine.core.access import Caller, may_use
 from sololine.core.bot import Bot, Setup, after_step
 from sololine.core.errors import InvalidInput, StillLinked
 from sololine.core.events import Event, EventType
 from sololine.core.ids import BotId, UserId
 from sololine.core.session import Session
+from sololine.store.bots import cursor_of
 from sololine.store.transaction import Transaction
 
 NAME_MAX: Final = 100
@@ -73,13 +74,21 @@ async def create(
             setup=Setup.DETAILS if draft else Setup.TRAINING,
             created_at=tx.now,
         )
-        await tx.bots.add(bot)
+        session = await tx.bots.add(bot)
         await tx.events.append(caller.tenant, bot.id, Event(type=EventType.BOT_CREATED))
-        return BotWithSession(bot=bot, session=Session(bot=bot.id, tenant=bot.tenant, since=tx.now))
+        return BotWithSession(bot=bot, session=session)
 
     made = await gateway.store.run(work)
     await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
     return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of bots; `next_after` leads to the next one and is None on the last."""
+
+    bots: list[BotWithSession]
+    next_after: str | None
 
 
 async def of_user(
@@ -89,17 +98,23 @@ async def of_user(
     *,
     after: str | None = None,
     limit: int = PAGE_MAX,
-) -> list[BotWithSession]:
+) -> Page:
     """List a user's bots, incomplete ones included, oldest first.
 
-    `after` is the id of the last bot of the page before.
+    Args:
+        gateway: where to look.
+        caller: who asks.
+        user: whose bots.
+        after: `next_after` of the page before.
+        limit: bots a page, `PAGE_MAX` at most.
     """
     owner = caller.acting_for(user)
     async with gateway.store.read() as tx:
-        rows = await tx.bots.of_user(
-            caller.tenant, owner, after=BotId(after) if after else None, limit=limit
-        )
-    return [BotWithSession(bot=bot, session=session) for bot, session in rows]
+        rows = await tx.bots.of_user(caller.tenant, owner, after, limit)
+    return Page(
+        bots=[BotWithSession(bot=bot, session=session) for bot, session in rows],
+        next_after=cursor_of(rows[-1][0]) if len(rows) == limit else None,
+    )
 
 
 async def update(
@@ -114,7 +129,7 @@ async def update(
         raise InvalidInput("A bot needs a name. Send one in the field name.", field="name")
 
     async def work(tx: Transaction) -> BotWithSession:
-        had = await owned(tx, caller, bot, user)
+        had = await owned(tx, caller, bot, user, lock=True)
         has = replace(had, bot=replace(had.bot, **checked))
         if has.bot != had.bot:
             await tx.bots.update(has.bot)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from sololine.bus.port import Bus, Notice
+from sololine.bus import Bus, Notice
 from sololine.core.claim import Policy
 from sololine.core.ids import BotId, TenantId
 from sololine.store.store import Store

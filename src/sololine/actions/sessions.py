@@ -222,7 +222,7 @@ async def check(
         if bot is not None:
             found: BotWithSession | None = await owned(tx, caller, bot, user)
         else:
-            rows = await tx.bots.of_user(caller.tenant, owner, after=None, limit=500)
+            rows = await tx.bots.of_user(caller.tenant, owner, limit=500)
             latest = max(rows, key=lambda row: row[1].since, default=None)
             found = latest and BotWithSession(bot=latest[0], session=latest[1])
         counts = await tx.sessions.counts(caller.tenant)

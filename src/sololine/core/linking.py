@@ -52,9 +52,17 @@ class Window:
         method: Method = Method.QR,
         number: Number | None = None,
         policy: Policy = Policy.REFUSE,
+        reserves: bool = False,
     ) -> "Window":
         """Open a window at `now`."""
-        return cls(opened_at=now, ends_at=now + WINDOW, method=method, number=number, policy=policy)
+        return cls(
+            opened_at=now,
+            ends_at=now + WINDOW,
+            method=method,
+            number=number,
+            policy=policy,
+            reserves=reserves,
+        )
 
     def seconds_left(self, now: datetime) -> int:
         """Whole seconds until the end, rounded up; 0 when it is over."""

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Final
 
 from sololine.actions.gateway import EVENTS, SESSIONS
-from sololine.bus.port import Bus, Notice
+from sololine.bus import Bus, Notice
 from sololine.core.advance import (
     Began,
     Evicted,
@@ -187,7 +187,7 @@ class Line:
             return None
         lease = await tx.leases.of(self.bot)
         if lease is None or (lease.process, lease.term) != (self.lease.process, self.lease.term):
-            raise Fenced
+            raise Fenced(self.bot, self.lease.term)
         evicted: BotId | None = None
         if isinstance(signal, Linked):
             signal = await self._judge(tx, before, signal)

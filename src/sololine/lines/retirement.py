@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from sololine.actions.gateway import EVENTS
-from sololine.bus.port import Bus, Notice
+from sololine.bus import Bus, Notice
 from sololine.core.advance import backoff
 from sololine.core.events import Event, EventType
 from sololine.core.ids import DeviceId

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from sololine.actions.gateway import SESSIONS
-from sololine.bus.port import Bus, Notice
+from sololine.bus import Bus, Notice
 from sololine.core.ids import BotId, DeviceId, ProcessId
 from sololine.core.lease import RENEWED_EVERY, TRUST, Lease
 from sololine.engine.port import Engine, Link
@@ -119,11 +119,14 @@ class Switchboard:
             if bot in self._lines:
                 continue
             asked = time.monotonic()
-            lease = await self._store.run(lambda tx, bot=bot: tx.leases.take(bot, self._process))
+            lease = await self._take(bot)
             if lease is not None:
                 if not self._lines:
                     self._trusted_until = asked + TRUST.total_seconds()
                 self._lines[bot] = asyncio.create_task(self._keep(bot, lease), name=f"line {bot}")
+
+    async def _take(self, bot: BotId) -> Lease | None:
+        return await self._store.run(lambda tx: tx.leases.take(bot, self._process))
 
     async def _keep(self, bot: BotId, lease: Lease) -> None:
         line = Line(

@@ -65,7 +65,8 @@ async def authenticated(
 ) -> Caller:
     """The caller of a request."""
     keyring: Keyring = request.app.state.keyring
-    return await keyring.caller(gateway_of(request), key or (bearer and bearer.credentials))
+    given = key or (bearer.credentials if bearer else None)
+    return await keyring.caller(gateway_of(request), given)
 
 
 def gateway_of(request: Request) -> Gateway:

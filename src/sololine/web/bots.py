@@ -11,7 +11,16 @@ from sololine.core.bot import Setup
 from sololine.core.ids import UserId
 from sololine.web import views
 from sololine.web.auth import CallerOf, GatewayOf
-from sololine.web.shapes import BotChanges, Bots, FinishedStep, NewBot, OneBot, Problem, Success
+from sololine.web.shapes import (
+    BotChanges,
+    Bots,
+    FinishedStep,
+    NewBot,
+    OneBot,
+    Problem,
+    Responses,
+    Success,
+)
 
 router = APIRouter(
     prefix="/bots",
@@ -19,8 +28,8 @@ router = APIRouter(
     responses={401: {"model": Problem}, 403: {"model": Problem}, 422: {"model": Problem}},
 )
 
-_GONE: Final = {404: {"model": Problem}}
-_BUSY: Final = {404: {"model": Problem}, 409: {"model": Problem}}
+_GONE: Final[Responses] = {404: {"model": Problem}}
+_BUSY: Final[Responses] = {404: {"model": Problem}, 409: {"model": Problem}}
 UserPath = Annotated[str, Path(alias="userId", max_length=255)]
 BotPath = Annotated[str, Path(alias="botId", max_length=64)]
 
@@ -52,10 +61,7 @@ async def of_user(
     found = await bots.of_user(gateway, caller, UserId(user), after=after, limit=limit)
     async with gateway.store.read() as tx:
         now = tx.now
-    return Bots(
-        bots=[views.bot(each, now) for each in found],
-        next_after=found[-1].bot.id if len(found) == limit else None,
-    )
+    return Bots(bots=[views.bot(each, now) for each in found.bots], next_after=found.next_after)
 
 
 @router.get("/{userId}/{botId}", responses=_GONE)

@@ -14,6 +14,10 @@ from sololine.core.session import EndReason, State
 Instant = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
 
 
+Responses = dict[int | str, dict[str, Any]]
+"""What a route answers beside success, as FastAPI takes it."""
+
+
 def camel(name: str) -> str:
     """`window_ends_at` as JSON writes it: `windowEndsAt`."""
     head, *tail = name.split("_")

@@ -9,15 +9,15 @@ from sololine.web.shapes import BotShape, ConnectionShape
 
 def connection(session: Session, now: datetime) -> ConnectionShape:
     """A session as its owner sees it."""
-    window = session.window(now)
+    window, end = session.window(now), session.end
     return ConnectionShape(
         state=session.state,
-        end_reason=session.end and session.end.reason,
-        remedy=session.end and session.end.reason.remedy,
-        until=session.end and session.end.until,
+        end_reason=end.reason if end else None,
+        remedy=end.reason.remedy if end else None,
+        until=end.until if end else None,
         since=session.since,
         connected_at=session.connected_at,
-        window_ends_at=window and window.ends_at,
+        window_ends_at=window.ends_at if window else None,
     )
 
 
@@ -34,7 +34,7 @@ def bot(found: BotWithSession, now: datetime) -> BotShape:
         status=found.bot.status(connected=connected),
         setup_step=found.bot.setup.value,
         whatsapp_connected=connected,
-        phone_number=session.device and session.device.number.e164,
+        phone_number=session.device.number.e164 if session.device else None,
         connection=connection(session, now),
         created_at=found.bot.created_at,
     )

@@ -23,6 +23,7 @@ from sololine.web.shapes import (
     Disconnected,
     ExistingConnection,
     Problem,
+    Responses,
     SessionCheck,
     StatsShape,
     Validation,
@@ -34,7 +35,7 @@ router = APIRouter(
     responses={401: {"model": Problem}, 403: {"model": Problem}, 422: {"model": Problem}},
 )
 
-_REFUSALS: Final = {404: {"model": Problem}, 409: {"model": Problem}}
+_REFUSALS: Final[Responses] = {404: {"model": Problem}, 409: {"model": Problem}}
 _PRIVATE: Final = {"Cache-Control": "no-store"}
 BotPath = Annotated[str, Path(alias="botId", max_length=64)]
 UserQuery = Annotated[str | None, Query(alias="userId", max_length=255)]
@@ -90,8 +91,8 @@ async def connect(
         if window
         else "The bot is connecting with its existing session.",
         uses_existing_session=window is None,
-        method=window and window.method,
-        window_ends_at=window and window.ends_at,
+        method=window.method if window else None,
+        window_ends_at=window.ends_at if window else None,
         qr_url=f"{door}/qr/{connecting.bot.id}" if window else None,
         will_replace=BotName(bot_id=connecting.evicts.id, bot_name=connecting.evicts.name)
         if connecting.evicts
@@ -159,17 +160,18 @@ async def session_check(
 ) -> SessionCheck:
     """Ask where a bot's session stands; without `botId`, the user's session that changed last."""
     checked = await sessions.check(gateway, caller, user=_user(user), bot=bot)
+    refusal = checked.refusal
     return SessionCheck(
-        can_connect=checked.refusal is None,
-        reason=checked.refusal and checked.refusal.message,
-        error=checked.refusal and checked.refusal.code,
+        can_connect=refusal is None,
+        reason=refusal.message if refusal else None,
+        error=refusal.code if refusal else None,
         existing_connection=_existing(checked),
         stats=StatsShape(
             total_connections=checked.stats.total,
             active_connections=checked.stats.connected,
-            pending_qr=checked.stats.awaiting_scan,
+            pendingQR=checked.stats.awaiting_scan,
             disconnected=checked.stats.disconnected,
-            duplicates=checked.stats.duplicates,
+            duplicates=0,
         ),
     )
 
@@ -184,7 +186,7 @@ def _existing(checked: Check) -> ExistingConnection | None:
             "botId": checked.bot.bot.id,
             "botName": checked.bot.bot.name,
             "status": status,
-            "phoneNumber": session.device and session.device.number.digits,
+            "phoneNumber": session.device.number.digits if session.device else None,
             "isConnected": session.state is State.CONNECTED,
             "connectedAt": session.connected_at,
         }
