@@ -1,0 +1,1 @@
+"""The revisions of the schema; `sololine.store.migrate` runs them."""

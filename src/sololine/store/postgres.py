@@ -1,0 +1,93 @@
+"""PostgreSQL: several processes, several machines.
+
+Writers run at READ COMMITTED and take the locks they need in the order that `store/tables.py`
+names; readers see one snapshot (REPEATABLE READ, read only). Nobody waits for a lock for ever, and
+a process that was stopped in the middle of a transaction does not hold its locks for ever.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import URL, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from sololine.store.columns import instant
+from sololine.store.database import Database
+
+CONNECTIONS: Final = 10
+"""Connections kept open by a process."""
+
+CONNECTIONS_MAX: Final = 20
+CONNECT_TIMEOUT_S: Final = 10
+
+_SETTINGS: Final = {
+    "application_name": "sololine",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+
+_PASSING: Final = {
+    "40001",  # serialization failure
+    "40P01",  # deadlock; this transaction was chosen to give way
+    "55P03",  # a lock was not to be had in time
+}
+
+_NOW: Final = text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+
+_MIGRATION_LOCK: Final = text("SELECT pg_advisory_xact_lock(7656119765611976)")
+
+
+def open_postgres(url: URL) -> Database:
+    """Open the database that `url` names; it connects when it is first used."""
+    engine = _engine(url, _SETTINGS)
+    return Database(
+        writer=engine,
+        reader=engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        ),
+        now=_now,
+        passes=_passes,
+    )
+
+
+@asynccontextmanager
+async def alone_in_postgres(url: URL) -> AsyncIterator[AsyncConnection]:
+    """A transaction to change the schema in; whoever comes second waits at its begin."""
+    engine = _engine(url, {"application_name": "sololine migrate"})
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(_MIGRATION_LOCK)
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+def _engine(url: URL, settings: dict[str, str]) -> AsyncEngine:
+    # asyncpg reads the URL itself: it knows what operators write into it (sslmode, several hosts,
+    # a password file), and SQLAlchemy does not.
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    async def connect() -> Any:
+        return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, server_settings=settings)
+
+    return create_async_engine(
+        URL.create("postgresql+asyncpg"),
+        async_creator=connect,
+        pool_size=CONNECTIONS,
+        max_overflow=CONNECTIONS_MAX - CONNECTIONS,
+        pool_pre_ping=True,  # a connection may have died unseen: a restart, a failover, a firewall
+    )
+
+
+async def _now(connection: AsyncConnection) -> datetime:
+    # Not now(), which is when the transaction began: one that waited would live in the past.
+    milliseconds: int = (await connection.execute(_NOW)).scalar_one()
+    return instant(milliseconds)
+
+
+def _passes(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in _PASSING

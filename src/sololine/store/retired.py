@@ -1,0 +1,103 @@
+"""Retired devices: credentials that a bot gave up and that the phone may still list.
+
+    session ──gives up──▶ due ──take──▶ being logged out ──done──▶ gone
+                           ▲                  │
+                           └────later─────────┘
+
+`due_at` is the lock as well: whoever takes a device moves it into the future, so that no one else
+sees it due; a crash just lets it come due again.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import bindparam, delete, select, text, update
+
+from sololine.core.ids import BotId, DeviceId, TenantId
+from sololine.core.session import Session
+from sololine.store.columns import Row, instant, millis
+from sololine.store.connection import Connection
+from sololine.store.tables import retired_devices
+
+_row: Final = retired_devices.c
+
+_RETIRE: Final = text(
+    "INSERT INTO retired_devices (device_id, bot_id, tenant_id, retired_at, due_at, tries)"
+    " VALUES (:device, :bot, :tenant, :now, :now, 0) ON CONFLICT DO NOTHING"
+)
+_DUE: Final = (
+    select(retired_devices)
+    .where(_row.due_at <= bindparam("now"))
+    .order_by(_row.due_at, _row.device_id)
+    .limit(bindparam("page"))
+)
+_OF: Final = select(retired_devices).where(_row.device_id == bindparam("device"))
+_LATER: Final = update(retired_devices).where(_row.device_id == bindparam("device"))
+_TAKE: Final = _LATER.where(_row.due_at <= bindparam("now")).values(tries=_row.tries + 1)
+_DONE: Final = delete(retired_devices).where(_row.device_id == bindparam("device"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retired:
+    """Credentials that no bot uses any more, to be removed from their phone.
+
+    Attributes:
+        tries: how often someone took it to log it out.
+    """
+
+    device: DeviceId
+    bot: BotId
+    tenant: TenantId
+    retired_at: datetime
+    tries: int
+
+
+class RetiredDevices:
+    """The retired devices, as a transaction sees them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def due(self, limit: int) -> list[Retired]:
+        """Devices that may be taken now, the longest due first."""
+        values = {"now": millis(self._connection.now), "page": limit}
+        return [_retired(row) for row in await self._connection.rows(_DUE, values)]
+
+    async def take(self, device: DeviceId, for_: timedelta) -> bool:
+        """Have the device to oneself for a while; False when someone else has it, or it is done."""
+        now = self._connection.now
+        values = {"device": device, "now": millis(now), "due_at": millis(now + for_)}
+        return await self._connection.change(_TAKE, values) == 1
+
+    async def later(self, device: DeviceId, in_: timedelta) -> None:
+        """Give the device back; it comes due again after a while."""
+        values = {"device": device, "due_at": millis(self._connection.now + in_)}
+        await self._connection.change(_LATER, values)
+
+    async def done(self, device: DeviceId) -> None:
+        """Forget the device: its phone no longer lists it."""
+        await self._connection.change(_DONE, {"device": device})
+
+    async def of(self, device: DeviceId) -> Retired | None:
+        """The device, if it is retired and not done."""
+        row = await self._connection.row(_OF, {"device": device})
+        return _retired(row) if row else None
+
+
+async def retire(connection: Connection, session: Session, devices: Collection[DeviceId]) -> None:
+    """Note that the session gave these devices up."""
+    for device in sorted(devices):
+        values = {"device": device, "bot": session.bot, "tenant": session.tenant}
+        await connection.change(_RETIRE, {**values, "now": millis(connection.now)})
+
+
+def _retired(row: Row) -> Retired:
+    return Retired(
+        device=row["device_id"],
+        bot=row["bot_id"],
+        tenant=row["tenant_id"],
+        retired_at=instant(row["retired_at"]),
+        tries=row["tries"],
+    )

@@ -1,0 +1,99 @@
+"""The store: opens a database and runs transactions on it."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final, Self, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sololine.clock import Clock
+from sololine.store.address import database_at
+from sololine.store.columns import instant, millis
+from sololine.store.connection import Connection
+from sololine.store.database import Database
+from sololine.store.errors import Raced
+from sololine.store.migrate import check_revision
+from sololine.store.transaction import Transaction
+
+T = TypeVar("T")
+
+TRIES: Final = 8
+"""How often the same work is begun before its failure is taken for an answer."""
+
+PAUSE_MAX_S: Final = 0.1
+
+
+class Store:
+    """All that Sololine remembers, in SQLite or PostgreSQL.
+
+    Attributes:
+        shift: added to the database's clock; tests let time pass with it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.shift = timedelta()
+
+    @classmethod
+    async def open(cls, url: str, clock: Clock) -> Self:
+        """Open a database that `migrate` has prepared.
+
+        Args:
+            url: `sqlite:////path/to/file` or `postgresql://user:password@host/database`; the
+                drivers may be named too (`sqlite+aiosqlite`, `postgresql+asyncpg`).
+            clock: what time it is for SQLite, which has only the machine's clock. PostgreSQL is
+                asked itself, so that all processes go by one clock.
+
+        Raises:
+            ValueError: the URL names no database we run on.
+            SchemaBehind: `migrate` has not been run since this version was installed.
+        """
+        store = cls(database_at(url, clock))
+        try:
+            async with store._database.reader.connect() as connection:
+                await connection.run_sync(check_revision)
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Close all connections; the threads behind SQLite's end with them."""
+        if self._database.writer.pool is not self._database.reader.pool:
+            await self._database.reader.dispose()
+        await self._database.writer.dispose()
+
+    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Do `work` in one transaction that may write, and return what it returns.
+
+        `work` is done again, from its beginning and in a new transaction, when it met another
+        transaction; so it touches nothing but the transaction. What it raises undoes everything.
+        """
+        for tried in itertools.count(1):
+            try:
+                async with self._database.writer.begin() as connection:
+                    return await work(await self._transaction(connection, writes=True))
+            except Raced:
+                if tried == TRIES:
+                    raise
+            except DBAPIError as error:
+                if tried == TRIES or not self._database.passes(error):
+                    raise
+            # Unequal pauses, or those who met would meet again.
+            await asyncio.sleep(random.uniform(0, min(0.002 * 2**tried, PAUSE_MAX_S)))  # noqa: S311 — no secret
+        raise AssertionError("count does not end")
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """A transaction that reads one snapshot; it waits for nobody, and writing in it fails."""
+        async with self._database.reader.begin() as connection:
+            yield await self._transaction(connection, writes=False)
+
+    async def _transaction(self, connection: AsyncConnection, *, writes: bool) -> Transaction:
+        now = await self._database.now(connection) + self.shift
+        return Transaction(Connection(connection, instant(millis(now)), writes=writes))

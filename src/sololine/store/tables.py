@@ -1,0 +1,268 @@
+"""The tables, and the law in them.
+
+    tenants ─┬─ api_keys
+             ├─ bots ─── bot_sessions ◀══════▶ number_claims
+             ├─ events                 the law
+             ├─ retired_devices
+             └─ connection_attempts
+
+**The law**: a number is claimed by a bot exactly while that bot is linked with it. A held claim and
+the linked session point at each other by number and bot, by foreign keys that are checked at the
+commit. So no transaction, right or wrong, can leave a link without its claim or a claim without its
+link, and the primary key of `number_claims` leaves room for one bot a number.
+
+**Lock order**, for every transaction that writes: session → claims → the tenant's counter. Nothing
+else is waited for while holding one of these. (`store/sessions.py` refuses to do it otherwise.)
+
+Columns are TEXT, BIGINT (milliseconds since 1970, or counts) and INTEGER (small counts, 0 and 1).
+Changing a table needs a revision in `store/migrations/versions`; a test compares the two.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from sololine.core.bot import Setup
+from sololine.core.claim import ClaimKind, Policy
+from sololine.core.linking import Method
+from sololine.core.session import EndReason, State, Wish
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+    """A column that holds a word of an enum, or nothing where it may be null."""
+    listed = ", ".join(f"'{word.value}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _together(name: str, *columns: str) -> CheckConstraint:
+    """Columns that are all null or all set."""
+    first, *others = columns
+    same = " AND ".join(f"({first} IS NULL) = ({other} IS NULL)" for other in others)
+    return CheckConstraint(same, name=name)
+
+
+def _check(name: str, sql: str) -> CheckConstraint:
+    return CheckConstraint(sql, name=name)
+
+
+tenants: Final = Table(
+    "tenants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    # The place of the tenant's last event: counted here, and not by an identity column, whose
+    # numbers become visible out of order, so that a reader with a cursor would miss events.
+    Column("seq", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+api_keys: Final = Table(
+    "api_keys",
+    metadata,
+    # A keyed hash of the key, in hexadecimal digits; the key itself is nowhere.
+    Column("digest", Text, primary_key=True),
+    Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index(None, "tenant_id"),
+)
+
+bots: Final = Table(
+    "bots",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("personality", Text, nullable=False),
+    Column("setup", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    _one_of("setup", Setup),
+    Index(None, "tenant_id", "owner", "created_at", "id"),
+)
+
+bot_sessions: Final = Table(
+    "bot_sessions",
+    metadata,
+    Column("bot_id", Text, ForeignKey("bots.id"), primary_key=True),
+    Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
+    # --- the intent: written by whoever asks (`save_intent`)
+    Column("intent_no", BigInteger, nullable=False),
+    Column("wish", Text, nullable=False),
+    Column("window_opened_at", BigInteger),
+    Column("window_ends_at", BigInteger),
+    Column("window_method", Text),
+    Column("window_number", Text),
+    Column("window_policy", Text),
+    Column("window_reserves", Integer),
+    # --- the life: written by the line alone, fenced by its lease (`save_life`); by another bot's
+    # line only when that takes the number over (`evict`)
+    Column("obeyed", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("end_reason", Text),
+    Column("end_at", BigInteger),
+    Column("end_until", BigInteger),
+    Column("device_id", Text),
+    Column("number", Text),
+    Column("jid", Text),
+    Column("lid", Text),
+    Column("linked_at", BigInteger),
+    Column("linking", Text),
+    Column("round", Integer, nullable=False),
+    # What the phone is shown, a secret: it stands here only, and only while it may be used.
+    Column("code_method", Text),
+    Column("code_text", Text),
+    Column("code_expires_at", BigInteger),
+    Column("attempt", Integer, nullable=False),
+    Column("retry_at", BigInteger),
+    Column("connected_at", BigInteger),
+    # --- the lease: written by processes (`leases`); the term outlives the lease
+    Column("lease_process", Text),
+    Column("lease_term", BigInteger, nullable=False),
+    Column("lease_expires_at", BigInteger),
+    _one_of("wish", Wish),
+    _one_of("window_method", Method),
+    _one_of("window_policy", Policy),
+    _one_of("state", State),
+    _one_of("end_reason", EndReason),
+    _one_of("code_method", Method),
+    _together(
+        "window",
+        *("window_opened_at", "window_ends_at", "window_method", "window_policy"),
+        "window_reserves",
+    ),
+    _check("window_number", "window_number IS NULL OR window_opened_at IS NOT NULL"),
+    _check("window_code", "window_method <> 'code' OR window_number IS NOT NULL"),
+    _check("window_reserves", "window_reserves IN (0, 1)"),
+    _check("obeyed", "obeyed BETWEEN 0 AND intent_no"),
+    _together("end", "end_reason", "end_at"),
+    _check("end_until", "end_until IS NULL OR end_reason IS NOT NULL"),
+    _check("ended", "end_reason IS NULL OR state = 'disconnected'"),
+    _together("device", "device_id", "number", "jid", "lid", "linked_at"),
+    _check("connected", "state <> 'connected' OR device_id IS NOT NULL"),
+    _check("linking", "linking IS NULL OR state <> 'disconnected'"),
+    _together("code", "code_method", "code_text", "code_expires_at"),
+    _check("code_shown", "code_text IS NULL OR linking IS NOT NULL"),
+    _check("counts", "round >= 0 AND attempt >= 0 AND lease_term >= 0"),
+    _together("lease", "lease_process", "lease_expires_at"),
+    UniqueConstraint("number", "bot_id"),
+    ForeignKeyConstraint(
+        ["number", "bot_id"],
+        ["number_claims.held_number", "number_claims.bot_id"],
+        name="fk_bot_sessions_law",
+        deferrable=True,
+        initially="DEFERRED",
+        use_alter=True,
+    ),
+    Index(None, "tenant_id"),
+    # No index on the expiry: it changes with each renewal, which then costs no index write.
+    Index(None, "lease_process"),
+)
+
+number_claims: Final = Table(
+    "number_claims",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("bot_id", Text, ForeignKey("bots.id"), nullable=False),
+    Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    # The number once more when the claim is held: what the law's foreign keys hold on to.
+    Column("held_number", Text),
+    Column("since", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    _one_of("kind", ClaimKind),
+    _check("held", "(kind = 'held') = (held_number IS NOT NULL)"),
+    _check("held_number", "held_number = number"),
+    _check("expires_at", "(kind = 'reserved') = (expires_at IS NOT NULL)"),
+    UniqueConstraint("held_number", "bot_id"),
+    UniqueConstraint("bot_id", "kind"),
+    ForeignKeyConstraint(
+        ["held_number", "bot_id"],
+        ["bot_sessions.number", "bot_sessions.bot_id"],
+        name="fk_number_claims_law",
+        deferrable=True,
+        initially="DEFERRED",
+    ),
+)
+
+events: Final = Table(
+    "events",
+    metadata,
+    Column("tenant_id", Text, ForeignKey("tenants.id"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    # No foreign key: what happened stays true when the bot is deleted.
+    Column("bot_id", Text),
+    # No CHECK: types are added with every release, and nothing is decided by what stands here.
+    Column("type", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "tenant_id", "bot_id", "seq"),
+)
+
+retired_devices: Final = Table(
+    "retired_devices",
+    metadata,
+    Column("device_id", Text, primary_key=True),
+    # No foreign key: credentials must be logged out although their bot is gone.
+    Column("bot_id", Text, nullable=False),
+    Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
+    Column("retired_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    _check("tries", "tries >= 0"),
+    Index(None, "due_at"),
+)
+
+connection_attempts: Final = Table(
+    "connection_attempts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    # No foreign key: success rates outlive the bots.
+    Column("bot_id", Text, nullable=False),
+    Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
+    Column("links", Integer, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    # `connected`, or the reason of the end.
+    Column("outcome", Text),
+    _check("links", "links IN (0, 1)"),
+    _together("ended", "ended_at", "outcome"),
+    CheckConstraint(
+        "outcome IN (" + ", ".join(f"'{word}'" for word in ("connected", *EndReason)) + ")",
+        name="outcome",
+    ),
+    Index(
+        "uq_connection_attempts_open",
+        "bot_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index(None, "tenant_id", "started_at"),
+)

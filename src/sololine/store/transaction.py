@@ -1,0 +1,32 @@
+"""One transaction: the store's nouns on one connection, at one time."""
+
+from sololine.store.attempts import Attempts
+from sololine.store.bots import Bots
+from sololine.store.claims import Claims
+from sololine.store.connection import Connection
+from sololine.store.events import Events
+from sololine.store.keys import Keys
+from sololine.store.leases import Leases
+from sololine.store.retired import RetiredDevices
+from sololine.store.sessions import Sessions
+from sololine.store.tenants import Tenants
+
+
+class Transaction:
+    """What a transaction can read and write; all of it is committed, or nothing.
+
+    Attributes:
+        now: by the database's clock, when the transaction began; aware, in UTC, whole milliseconds.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.now = connection.now
+        self.tenants = Tenants(connection)
+        self.keys = Keys(connection)
+        self.bots = Bots(connection)
+        self.sessions = Sessions(connection)
+        self.claims = Claims(connection)
+        self.leases = Leases(connection)
+        self.events = Events(connection)
+        self.retired = RetiredDevices(connection)
+        self.attempts = Attempts(connection)
