@@ -1,0 +1,1 @@
+"""Verified fakes: each passes the contract of the port it stands for."""
