@@ -19,7 +19,7 @@ from sololine.lines.process import process_slot
 from sololine.lines.switchboard import Switchboard
 from sololine.secret_file import kept
 from sololine.settings import Settings
-from sololine.store.revisions import migrate
+from sololine.store.migrate import migrate
 from sololine.store.store import Store
 from sololine.web.app import create_app
 from sololine.web.auth import Keyring, new_key
@@ -79,5 +79,5 @@ async def _bus(settings: Settings) -> AsyncIterator[Bus]:
     if settings.redis_url is None:
         yield MemoryBus()
         return
-    async with RedisBus(settings.redis_url) as bus:
+    async with RedisBus.open(settings.redis_url) as bus:
         yield bus

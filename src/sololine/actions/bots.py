@@ -13,7 +13,6 @@ from sololine.core.errors import InvalidInput, StillLinked
 from sololine.core.events import Event, EventType
 from sololine.core.ids import BotId, UserId
 from sololine.core.session import Session
-from sololine.store.bots import cursor_of
 from sololine.store.transaction import Transaction
 
 NAME_MAX: Final = 100
@@ -110,10 +109,10 @@ async def of_user(
     """
     owner = caller.acting_for(user)
     async with gateway.store.read() as tx:
-        rows = await tx.bots.of_user(caller.tenant, owner, after, limit)
+        rows = await tx.bots.of_user(caller.tenant, owner, BotId(after) if after else None, limit)
     return Page(
         bots=[BotWithSession(bot=bot, session=session) for bot, session in rows],
-        next_after=cursor_of(rows[-1][0]) if len(rows) == limit else None,
+        next_after=rows[-1][0].id if len(rows) == limit else None,
     )
 
 

@@ -1,5 +1,6 @@
 """`sololine phone …`: play the phones of the sandbox."""
 
+import re
 from typing import Annotated, Final
 
 import httpx2
@@ -12,7 +13,19 @@ app = typer.Typer(
     name="phone", help="Play the virtual phones of a running sandbox.", no_args_is_help=True
 )
 
-Number = Annotated[str, typer.Argument(help="The phone's number, for example +34600111222.")]
+
+def _digits(number: str) -> str:
+    """What the loopback WhatsApp calls a number: digits with the country code."""
+    digits = re.sub(r"[\s().+-]", "", number)
+    if not digits.isascii() or not digits.isdigit():
+        raise typer.BadParameter("write the number with its country code, like +34600111222")
+    return digits
+
+
+Number = Annotated[
+    str,
+    typer.Argument(help="The phone's number, for example +34600111222.", callback=_digits),
+]
 Bot = Annotated[str, typer.Option("--bot", help="Id of the bot whose QR is on the screen.")]
 _EVENTS_MAX: Final = 1000
 _LOOKS: Final = 8
@@ -24,7 +37,7 @@ def add(number: Number) -> None:
     """Give a number a phone; one that has it already stays as it is."""
     with control() as whatsapp:
         ask(whatsapp, "POST", "/phones", json={"number": number})
-    typer.echo(f"{number} has a phone.")
+    typer.echo(f"+{number} has a phone.")
 
 
 @app.command("list")
@@ -66,7 +79,7 @@ def unlink(
     """Remove a linked device from a phone."""
     with control() as whatsapp:
         ask(whatsapp, "DELETE", f"/phones/{number}/devices/{device}")
-    typer.echo(f"Device {device} was removed from {number}.")
+    typer.echo(f"Device {device} was removed from +{number}.")
 
 
 def _link(number: str, bot: str, *, shown: str, verb: str) -> None:
@@ -77,7 +90,7 @@ def _link(number: str, bot: str, *, shown: str, verb: str) -> None:
             fail(f"The bot was connected with method {code['method']}: it shows no {shown}.")
         word = "qr" if verb == "scan" else "code"
         ask(whatsapp, "POST", f"/phones/{number}/{verb}", json={word: code[shown]})
-        typer.echo(f"{number} {'scanned the QR' if verb == 'scan' else 'took the code'}.")
+        typer.echo(f"+{number} {'scanned the QR' if verb == 'scan' else 'took the code'}.")
         _tell_outcome(service, bot, seen)
 
 

@@ -31,7 +31,7 @@ from sololine.core.advance import (
 from sololine.core.bot import Setup
 from sololine.core.claim import Evict, Grant, Refuse, decide
 from sololine.core.events import Event
-from sololine.core.ids import BotId, DeviceId, TenantId
+from sololine.core.ids import BotId, DeviceId
 from sololine.core.lease import Lease
 from sololine.core.number import from_jid
 from sololine.core.session import Device, EndReason, Session, State
@@ -189,19 +189,24 @@ class Line:
         if lease is None or (lease.process, lease.term) != (self.lease.process, self.lease.term):
             raise Fenced(self.bot, self.lease.term)
         evicted: BotId | None = None
+        lost: tuple[Event, ...] = ()
         if isinstance(signal, Linked):
             signal = await self._judge(tx, before, signal)
             if isinstance(signal, Granted) and signal.evicted is not None:
                 evicted = signal.evicted
-                await self._evict(tx, evicted, before)
+                lost = await self._evict(tx, evicted)
         step = advance(before, signal, tx.now)
         if step.session != before:
             await tx.sessions.save_life(before, step.session, self.lease)
         for device in before.devices - step.session.devices:
             await tx.retired.take(device, RETIRING)
-        await self._append(tx, before.tenant, self.bot, step.events)
         if step.session.state is State.CONNECTED and before.state is not State.CONNECTED:
             await _complete_setup(tx, self.bot)
+        # The tenant's counter is the last lock of a transaction, so events come last.
+        if evicted is not None and lost:
+            await tx.events.append(before.tenant, evicted, *lost)
+        if step.events:
+            await tx.events.append(before.tenant, self.bot, *step.events)
         due = step.session.due()
         return Committed(
             before=before,
@@ -235,20 +240,14 @@ class Line:
             case Refuse(holder=other, foreign=foreign):
                 return Refused(reason=EndReason.NUMBER_TAKEN, holder=None if foreign else other.bot)
 
-    async def _evict(self, tx: Transaction, bot: BotId, newcomer: Session) -> None:
-        """Take the number from its holder, in the newcomer's transaction."""
+    async def _evict(self, tx: Transaction, bot: BotId) -> tuple[Event, ...]:
+        """Take the number from its holder, in the newcomer's transaction; returns its events."""
         holder = await tx.sessions.lock(bot)
         if holder is None:
-            return
-        step = advance(holder, Evicted(by=newcomer.bot), tx.now)
+            return ()
+        step = advance(holder, Evicted(by=self.bot), tx.now)
         await tx.sessions.evict(holder, step.session)
-        await self._append(tx, holder.tenant, bot, step.events)
-
-    async def _append(
-        self, tx: Transaction, tenant: TenantId, bot: BotId, events: tuple[Event, ...]
-    ) -> None:
-        if events:
-            await tx.events.append(tenant, bot, *events)
+        return step.events
 
     async def _obey(self, order: Order) -> None:
         match order:

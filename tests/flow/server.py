@@ -1,0 +1,30 @@
+"""A server process for flow tests: the real service against an emulator that outlives it.
+
+Started as `python -m tests.flow.server PORT CA_FILE ROOT_PUBLIC [--die-at NAME]`. With `--die-at`
+the process kills itself, as `kill -9` would, at the named moment (see `moments.py`).
+"""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from sololine.cli.serve import run
+from sololine.engine.loopback import loopback_launch
+from sololine.settings import Settings
+from tests.flow.moments import die_at
+
+
+def main() -> None:
+    port, ca_file, root_public, *rest = sys.argv[1:]
+    logging.basicConfig(level="INFO", stream=sys.stderr)
+    if rest:
+        die_at(rest[1])
+    launch = loopback_launch(
+        port=int(port), ca_file=Path(ca_file), root_public=bytes.fromhex(root_public)
+    )
+    asyncio.run(run(Settings(), launch, lambda url: print(url, flush=True)))
+
+
+if __name__ == "__main__":
+    main()
