@@ -27,8 +27,6 @@ def main() -> None:
     parser.add_argument("--log-level", default="warning", help="debug, info, warning, error")
     options = parser.parse_args()
     logging.basicConfig(level=options.log_level.upper(), stream=sys.stderr)
-    # Its debug log shows the bytes of every frame.
-    logging.getLogger("websockets").setLevel(logging.WARNING)
     asyncio.run(_run(options))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +14,10 @@ from sololine.emulator.channel import Channel, ServerIdentity
 from sololine.emulator.connection import Connection
 from sololine.emulator.exchange import Exchange
 from sololine.emulator.faults import Slow
+from sololine.emulator.ledger import Ledger
 from sololine.emulator.phone import Phones
 from sololine.emulator.transport import ConnectionEnded, Doorway, WebSocket
+from sololine.emulator.world import Fact
 from sololine.wire.certificate import issue_chain
 from sololine.wire.curve import KeyPair
 from sololine.wire.errors import WireError
@@ -29,10 +32,14 @@ class Emulator:
     """A WhatsApp on loopback; an async context manager.
 
     `folder` keeps its keys, certificates and linked devices, so that a later start in the same
-    folder is the same WhatsApp. One emulator at a time may use a folder. Port 0 takes a free one.
+    folder is the same WhatsApp. Port 0 takes a free one.
 
     A client is pointed here by `HTTPS_PROXY=http://host:port` and `SSL_CERT_FILE=ca_file` in its
     environment, and must trust `root_public` in place of WhatsApp's Noise root key.
+
+    Raises:
+        FolderInUse: at the start, if another emulator is running in the folder.
+        OSError: at the start, if the port is taken.
     """
 
     def __init__(
@@ -59,11 +66,18 @@ class Emulator:
         """The Noise root key a client must trust, 32 bytes."""
         self.ca_file = self._certificates.ca_file
         """The TLS certificate a client must trust."""
-        self.exchange = Exchange(now=now)
+        self._folder = folder
+        self._ledger: Ledger | None = None
+        self.exchange = Exchange(now=now, observe=self._record)
         self.phones = Phones(self.exchange)
         self.port = 0
         """Where it listens; 0 before the start."""
-        self._server: asyncio.Server | None = None
+        self._doorway = Doorway(
+            self._certificates.server_context(),
+            serve=self._serve,
+            report=self.exchange.note_unknown,
+        )
+        self._running = AsyncExitStack()
         self._visits: set[asyncio.Task[None]] = set()
 
     @property
@@ -72,21 +86,17 @@ class Emulator:
         return self.exchange.unknown
 
     async def __aenter__(self) -> Self:
-        doorway = Doorway(
-            self._certificates.server_context(),
-            serve=self._serve,
-            report=self.exchange.note_unknown,
-        )
-
-        def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.create_task(doorway.receive(reader, writer))
-            self._visits.add(task)
-            task.add_done_callback(self._visits.discard)
-
-        self._server = await asyncio.start_server(
-            visit, self._host, self._wanted_port, backlog=1024
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        async with AsyncExitStack() as stack:
+            self._ledger = Ledger(self._folder / "world.sqlite3")
+            stack.callback(self._ledger.close)
+            for account in self._ledger.accounts():
+                self.exchange.world.restore(account)
+            server = await asyncio.start_server(
+                self._visit, self._host, self._wanted_port, backlog=1024
+            )
+            self.port = server.sockets[0].getsockname()[1]
+            stack.push_async_callback(self._stop, server)
+            self._running = stack.pop_all()
         return self
 
     async def __aexit__(
@@ -95,13 +105,23 @@ class Emulator:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._server is not None:
-            self._server.close()
+        await self._running.aclose()
+
+    async def _stop(self, server: asyncio.Server) -> None:
+        server.close()
         for task in self._visits:
             task.cancel()
         await asyncio.gather(*self._visits, return_exceptions=True)
-        if self._server is not None:
-            await self._server.wait_closed()
+        await server.wait_closed()
+
+    def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._doorway.receive(reader, writer))
+        self._visits.add(task)
+        task.add_done_callback(self._visits.discard)
+
+    def _record(self, fact: Fact) -> None:
+        if self._ledger is not None:
+            self._ledger.record(fact, self.exchange.world)
 
     async def _serve(self, websocket: WebSocket) -> None:
         slow = self.exchange.faults.take(Slow, None)

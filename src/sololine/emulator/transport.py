@@ -20,6 +20,10 @@ from websockets.server import ServerProtocol
 
 log = logging.getLogger(__name__)
 
+_frame_log = logging.getLogger(f"{__name__}.frames")
+_frame_log.setLevel(logging.WARNING)
+"""For the WebSocket library, which at DEBUG would write out what clients send."""
+
 STEP_LIMIT: Final = 20.0
 """Seconds a client may take for each step up to the first WebSocket message."""
 
@@ -68,7 +72,7 @@ class WebSocket:
                 raise ConnectionEnded
             try:
                 chunk = await self._reader.read(2**16)
-            except (OSError, ssl.SSLError):
+            except OSError:
                 raise ConnectionEnded from None
             if chunk:
                 self._protocol.receive_data(chunk)
@@ -139,14 +143,15 @@ class Doorway:
             websocket = await self._open(reader, writer)
             if websocket is not None:
                 await self._serve(websocket)
-        except (OSError, ssl.SSLError, asyncio.IncompleteReadError, TimeoutError) as error:
+        except (OSError, asyncio.IncompleteReadError) as error:
             log.debug("a connection ended early: %s", type(error).__name__)
         except asyncio.LimitOverrunError:
             self._report("a request head of more than 64 KiB")
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         finally:
-            writer.close()
-            # TLS waits for the other side's farewell; a dead client never sends it.
-            asyncio.get_running_loop().call_later(CLOSE_LIMIT, writer.transport.abort)
+            await _closed(writer)
 
     async def _open(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -167,7 +172,7 @@ class Doorway:
             path = target.partition("?")[0]
             self._turn_away(writer, 404, f"{method} https://{host}{path}")
             return None
-        protocol = ServerProtocol(max_size=_MAX_MESSAGE)
+        protocol = ServerProtocol(max_size=_MAX_MESSAGE, logger=_frame_log)
         protocol.receive_data(head)
         requests = [event for event in protocol.events_received() if isinstance(event, Request)]
         if len(requests) != 1:
@@ -192,6 +197,18 @@ async def _request_head(reader: asyncio.StreamReader) -> tuple[str, str, bytes]:
         head = await reader.readuntil(b"\r\n\r\n")
     method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
     return method, rest.partition(" ")[0], head
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    try:
+        # TLS waits for the other side's farewell; a dead client never sends it.
+        async with asyncio.timeout(CLOSE_LIMIT):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        pass  # it is as closed as it will be
+    finally:
+        writer.transport.abort()
 
 
 def _write(writer: asyncio.StreamWriter, protocol: ServerProtocol) -> None:

@@ -24,10 +24,17 @@ async def emulator(tmp_path: Path) -> AsyncIterator[Emulator]:
 
 
 @pytest.fixture
-async def new_engine(emulator: Emulator, tmp_path: Path) -> AsyncIterator[NewEngine]:
-    """Makes engines, each with a database of its own; they end with the test."""
+def linux_amd64() -> None:
+    """Skips a test elsewhere: the driver can replace the engine's trusted key only here."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         pytest.skip("the engine's trusted key can be replaced on Linux, amd64, only")
+
+
+@pytest.fixture
+async def new_engine(
+    emulator: Emulator, tmp_path: Path, linux_amd64: None
+) -> AsyncIterator[NewEngine]:
+    """Makes engines, each with a database of its own; they end with the test."""
     async with AsyncExitStack() as stack:
         engines: list[Engine] = []
 

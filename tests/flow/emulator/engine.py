@@ -20,8 +20,8 @@ Report = dict[str, Any]
 async def until(true: Callable[[], bool]) -> None:
     """Return once this is true; it is asked again and again, since nobody tells."""
     async with asyncio.timeout(DEADLINE_S):
-        while not true():
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 — it is another process that we wait for
+        while not true():  # noqa: ASYNC110 — it is another process that we wait for
+            await asyncio.sleep(0.02)
 
 
 class Engine:
