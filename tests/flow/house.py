@@ -20,6 +20,10 @@ KEY = "test-key-of-the-default-tenant"
 PATIENCE_S = 30.0
 
 
+class PhoneRefused(Exception):
+    """The loopback WhatsApp refused what a phone or a test wanted."""
+
+
 @dataclass(slots=True)
 class WhatsApp:
     """The loopback WhatsApp, and its phones."""
@@ -53,7 +57,8 @@ class WhatsApp:
 
     async def _ask(self, method: str, path: str, body: Any = None) -> Any:
         answer = await self.control.request(method, path, json=body)
-        assert answer.is_success, (answer.status_code, answer.text)
+        if not answer.is_success:
+            raise PhoneRefused(answer.status_code, answer.text)
         return json.loads(answer.content) if answer.content else None
 
 
@@ -87,12 +92,12 @@ class Server:
     process: asyncio.subprocess.Process | None = None
     api: httpx2.AsyncClient | None = None
 
-    async def start(self, *, die_at: str | None = None) -> "Server":
+    async def start(self, *, die_at: int | None = None) -> "Server":
         words = self.whatsapp.words
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "tests.flow.server", str(words["port"]), words["caFile"], words["rootPublic"]),
-            *(("--die-at", die_at) if die_at else ()),
+            *((str(die_at), str(self.count_file)) if die_at is not None else ()),
             stdout=asyncio.subprocess.PIPE,
             env={
                 **os.environ,
@@ -114,6 +119,11 @@ class Server:
         return httpx2.AsyncClient(
             base_url=url, headers={"x-api-key": key}, timeout=PATIENCE_S, limits=limits
         )
+
+    @property
+    def count_file(self) -> Path:
+        """Where a server that is to die counts its moments."""
+        return self.data_dir / "moments"
 
     async def kill(self) -> None:
         """End the process as a power cut would."""

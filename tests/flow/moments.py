@@ -1,8 +1,8 @@
-"""Moments of the connect way at which a server can be made to die.
+"""Moments of a server's work at which it can be made to die.
 
-A moment is `before:N` or `after:N`, where N counts the transactions and the calls to the engine
-that this process makes for its lines and requests, from 1: so all moments between two durable
-facts are met by counting, and a new step cannot be forgotten.
+Moment N is right after the Nth durable fact or engine call that the process makes, counted from
+when it answers requests. So all moments of a way are met by counting, and a step that is added
+later cannot be forgotten: `test_crashes.py` checks that its list of moments is long enough.
 """
 
 import os
@@ -13,36 +13,32 @@ from typing import Any
 from sololine.engine.neonize import NeonizeEngine, NeonizeLink
 from sololine.store.store import Store
 
+COUNTED = (
+    (Store, "run"),
+    (NeonizeEngine, "link"),
+    (NeonizeEngine, "resume"),
+    (NeonizeEngine, "forget"),
+    (NeonizeLink, "log_out"),
+    (NeonizeLink, "close"),
+)
 
-def die_at(moment: str) -> None:
-    """Have this process die at `moment`; counting begins with the first request that writes."""
-    when, number = moment.split(":")
+
+def die_at(moment: int, count_file: str) -> None:
+    """Have this process die at `moment`; `count_file` always tells how many there have been."""
     count = 0
 
     def counted(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(*args: Any, **kwargs: Any) -> Any:
             nonlocal count
-            count += 1
-            mine = count
-            if when == "before" and mine == int(number):
-                _die()
             result = await method(*args, **kwargs)
-            if when == "after" and mine == int(number):
-                _die()
+            count += 1
+            with open(count_file, "w", encoding="ascii") as out:
+                out.write(str(count))
+            if count == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
             return result
 
         return call
 
-    for owner, name in (
-        (Store, "run"),
-        (NeonizeEngine, "link"),
-        (NeonizeEngine, "resume"),
-        (NeonizeEngine, "forget"),
-        (NeonizeLink, "log_out"),
-        (NeonizeLink, "close"),
-    ):
+    for owner, name in COUNTED:
         setattr(owner, name, counted(getattr(owner, name)))
-
-
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,7 +1,7 @@
 """A server process for flow tests: the real service against an emulator that outlives it.
 
-Started as `python -m tests.flow.server PORT CA_FILE ROOT_PUBLIC [--die-at NAME]`. With `--die-at`
-the process kills itself, as `kill -9` would, at the named moment (see `moments.py`).
+Started as `python -m tests.flow.server PORT CA_FILE ROOT_PUBLIC [MOMENT COUNT_FILE]`. With a moment
+the process kills itself there, as `kill -9` would (see `moments.py`).
 """
 
 import asyncio
@@ -18,12 +18,16 @@ from tests.flow.moments import die_at
 def main() -> None:
     port, ca_file, root_public, *rest = sys.argv[1:]
     logging.basicConfig(level="INFO", stream=sys.stderr)
-    if rest:
-        die_at(rest[1])
     launch = loopback_launch(
         port=int(port), ca_file=Path(ca_file), root_public=bytes.fromhex(root_public)
     )
-    asyncio.run(run(Settings(), launch, lambda url: print(url, flush=True)))
+
+    def announce(url: str) -> None:
+        if rest:
+            die_at(int(rest[0]), rest[1])
+        print(url, flush=True)
+
+    asyncio.run(run(Settings(), launch, announce))
 
 
 if __name__ == "__main__":
