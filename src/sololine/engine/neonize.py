@@ -9,6 +9,7 @@ patience and ends its worker: `EngineStopped`, and the line decides whether to r
 
 import asyncio
 import contextlib
+import signal
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -103,20 +104,29 @@ class NeonizeEngine:
         link = NeonizeLink(self, device, deliver, fresh=fresh)
         self._links[device] = link
         order = Open(device=device, order=0, fresh=fresh, shown_as=self._shown_as)
-        await link.start(self._launch, self._data_dir, order)
+        try:
+            await link.start(self._launch, self._data_dir, order)
+        except BaseException:  # cancelled: nobody holds the link who could close it
+            self._release(link)
+            raise
         return link
 
     def _refuse_if_open(self, device: DeviceId) -> None:
         if device in self._links:
             raise DeviceBusy(f"a link of {device} is open; close it first")
 
-    async def released(self, device: DeviceId, *, may_be_empty: bool) -> None:
-        """A link's worker is gone: its device may be opened again. Called by the link only."""
-        if may_be_empty:
+    async def tidy_up(self, link: "NeonizeLink") -> None:
+        """A link's worker is gone: free its device. Called by the link only."""
+        if not link.linked:
             # A linking that came to nothing leaves an empty store behind.
             with contextlib.suppress(Exception):  # it is litter, not harm
-                await asyncio.to_thread(self._erase_if_empty, device)
-        self._links.pop(device, None)
+                await asyncio.to_thread(self._erase_if_empty, link.device)
+        self._release(link)
+
+    def _release(self, link: "NeonizeLink") -> None:
+        # A link whose opening was cancelled may end when its device has long been opened again.
+        if self._links.get(link.device) is link:
+            del self._links[link.device]
 
     def _read(self, device: DeviceId) -> Linked | None:
         if not self._credentials.file(device).exists():
@@ -129,7 +139,8 @@ class NeonizeEngine:
             self._credentials.erase(device)
 
     def _erase_if_empty(self, device: DeviceId) -> None:
-        with self._credentials.hold(device, LOCK_PATIENCE):
+        # Held elsewhere, it is not ours to tidy; our own worker's lock went with it.
+        with self._credentials.hold(device, timedelta()):
             if self._credentials.stored(device) is None:
                 self._credentials.erase(device)
 
@@ -149,12 +160,13 @@ class NeonizeLink:
         self, engine: NeonizeEngine, device: DeviceId, deliver: Deliver, *, fresh: bool
     ) -> None:
         self._engine = engine
-        self._device = device
+        self.device = device
+        self.linked = not fresh
+        """Whether there are credentials to keep."""
         self._deliver = deliver
         self._worker: WorkerProcess | None = None
         self._asked: dict[int, _Asked] = {}
         self._order_no = 0
-        self._linked = not fresh
         self._up = False
         self._up_or_over = asyncio.Event()
         self._patience: asyncio.TimerHandle | None = None
@@ -173,8 +185,11 @@ class NeonizeLink:
                 launch, data_dir, on_frame=self._on_frame, on_end=self._on_end
             )
         except OSError:
-            self._part("the system could not start a worker")
+            self._end("the system could not start a worker")
             return
+        except asyncio.CancelledError:
+            self._ended_on_order = True
+            raise
         if self._ending is not None:  # closed meanwhile
             await worker.end()
             return
@@ -184,18 +199,18 @@ class NeonizeLink:
 
     async def request_pairing_code(self, digits: str) -> None:
         """See `Link.request_pairing_code`."""
-        order = RequestPairingCode(device=self._device, order=self._next_order(), digits=digits)
+        order = RequestPairingCode(device=self.device, order=self._next_order(), digits=digits)
         await self._carry_out(order, within=_ANSWER_LASTS)
 
     async def log_out(self) -> None:
         """See `Link.log_out`."""
-        if self._linked and not self._up:
+        if self.linked and not self._up:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_UP_SOON.total_seconds()):
                     await self._up_or_over.wait()
         if not self._up:
             raise LinkClosed("the link is not up, so the device cannot be logged out")
-        order = LogOut(device=self._device, order=self._next_order())
+        order = LogOut(device=self.device, order=self._next_order())
         await self._carry_out(order, within=_ANSWER_LASTS)
         await self.close()
 
@@ -204,7 +219,7 @@ class NeonizeLink:
         self._ended_on_order = True
         if self._up:
             # Being up, it may have received what it has not told yet.
-            order = Close(device=self._device, order=self._next_order())
+            order = Close(device=self.device, order=self._next_order())
             with contextlib.suppress(LinkClosed):
                 await self._carry_out(order, within=_CLOSE_LASTS)
         # Shielded: one who gives up waiting must not leave a worker behind.
@@ -215,7 +230,7 @@ class NeonizeLink:
     def _on_frame(self, frame: Frame) -> None:
         match frame:
             case Said(signal=EngineStopped() as parting):
-                self._part(parting.detail)
+                self._end(parting.detail)
             case Said(signal=said) if self._ending is None:
                 self._notice(said)
                 self._deliver(said)
@@ -224,8 +239,8 @@ class NeonizeLink:
             case _:
                 pass  # a signal after the last; orders do not come from workers
 
-    def _on_end(self) -> None:
-        self._part("the worker ended unexpectedly")
+    def _on_end(self, wrong: str) -> None:
+        self._end(wrong)
 
     def _answer(self, answer: Answer) -> None:
         asked = self._asked.pop(answer.order, None)
@@ -247,7 +262,7 @@ class NeonizeLink:
                 patience = said.valid_for + _NEXT_CODE_IS_LATE
                 self._wait_at_most(patience, "the engine gave no further code")
             case Linked():
-                self._linked = True
+                self.linked = True
                 self._wait_at_most(_FIRST_LOGIN_LASTS, "the first login did not follow the link")
             case LinkUp():
                 self._up = True
@@ -269,29 +284,30 @@ class NeonizeLink:
             self._patience = None
         if patience is not None:
             loop = asyncio.get_running_loop()
-            self._patience = loop.call_later(patience.total_seconds(), self._part, detail)
+            self._patience = loop.call_later(patience.total_seconds(), self._end, detail)
 
     # The end ----------------------------------------------------------------------------------
 
-    def _part(self, detail: str) -> None:
-        """The link is over for a reason of its own. The first reason given is the one told."""
-        self._end(detail)
-
     def _end(self, detail: str = "") -> asyncio.Task[None]:
+        """The link is over. The first reason given is the one told."""
         if self._ending is None:
             self._ending = asyncio.create_task(self._finish(detail))
         return self._ending
 
     async def _finish(self, detail: str) -> None:
-        """Kill and collect the worker, free the device, say the last word. Runs once."""
+        """Kill and collect the worker, free the device, say the last word. Runs once.
+
+        Without a `detail` the worker's own end is the reason, and its exit status tells of it.
+        """
         self._wait_at_most(None)
         self._up = False
         self._up_or_over.set()
         if self._worker is not None:
-            await self._worker.end()
+            status = await self._worker.end()
+            detail = detail or _how_it_ended(status)
         for asked in self._asked.values():
             asked.answer.cancel()
-        await self._engine.released(self._device, may_be_empty=not self._linked)
+        await self._engine.tidy_up(self)
         if not self._ended_on_order:
             self._deliver(EngineStopped(detail=detail))
 
@@ -321,3 +337,10 @@ class NeonizeLink:
                 raise LinkClosed(failed.detail)
             case Done():
                 pass
+
+
+def _how_it_ended(status: int) -> str:
+    if status >= 0:
+        return f"the worker ended unexpectedly, with status {status}"
+    # A fault of the library shows as SIGABRT or SIGSEGV; want of memory as SIGKILL.
+    return f"the worker was ended by {signal.Signals(-status).name}"

@@ -67,11 +67,12 @@ async def start_worker(
     data_dir: Path,
     *,
     on_frame: Callable[[Frame], None],
-    on_end: Callable[[], None],
+    on_end: Callable[[str], None],
 ) -> WorkerProcess:
     """Start a worker. Raises `OSError` when the system cannot.
 
-    `on_frame` is called with each of its frames, in order; `on_end` once, after the last.
+    `on_frame` is called with each of its frames, in order; `on_end` once, after the last, with what
+    was wrong, or "" when the worker's end of the socket simply ended.
     """
     ours, theirs = socket.socketpair()
     with theirs:
@@ -117,11 +118,12 @@ def _spawn(
 class _Wire(asyncio.Protocol):
     """Our end of the socket."""
 
-    def __init__(self, on_frame: Callable[[Frame], None], on_end: Callable[[], None]) -> None:
+    def __init__(self, on_frame: Callable[[Frame], None], on_end: Callable[[str], None]) -> None:
         self._on_frame = on_frame
         self._on_end = on_end
         self._buffer = FrameBuffer()
         self._transport: asyncio.Transport | None = None
+        self._wrong = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if not isinstance(transport, asyncio.Transport):
@@ -134,10 +136,11 @@ class _Wire(asyncio.Protocol):
                 self._on_frame(frame)
         except BadFrame:
             # Whatever comes after is unreadable: the end of the socket is the end of the link.
+            self._wrong = "the worker and the server do not speak the same language"
             self.close()
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        self._on_end()
+        self._on_end(self._wrong)
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
