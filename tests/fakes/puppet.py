@@ -99,6 +99,14 @@ class HasMoreToSay(Up):
         threading.Thread(target=report).start()
 
 
+class HasMoreToSayWhenDown(HasMoreToSay):
+    """Likewise, after its connection broke."""
+
+    def speak(self) -> None:
+        super().speak()
+        self.listener.on_event(DISCONNECTED, b"")
+
+
 class HangsWhenDisconnected(Up):
     """Never comes back."""
 

@@ -66,10 +66,11 @@ class NeonizeEngine:
         self, data_dir: Path, launch: WorkerLaunch | None = None, *, shown_as: str = "Sololine"
     ) -> None:
         """Keep credentials below `data_dir`; `shown_as` is what phones list as linked device."""
-        self._data_dir = data_dir
+        # Workers go to another folder, where a relative path would lead elsewhere.
+        self._data_dir = data_dir.absolute()
         self._launch = launch or WorkerLaunch()
         self._shown_as = shown_as
-        self._credentials = Credentials(data_dir)
+        self._credentials = Credentials(self._data_dir)
         self._links: dict[DeviceId, NeonizeLink] = {}
 
     async def link(self, device: DeviceId, deliver: Deliver) -> "NeonizeLink":
@@ -168,6 +169,7 @@ class NeonizeLink:
         self._asked: dict[int, _Asked] = {}
         self._order_no = 0
         self._up = False
+        self._was_up = False
         self._up_or_over = asyncio.Event()
         self._patience: asyncio.TimerHandle | None = None
         self._ended_on_order = False
@@ -217,8 +219,8 @@ class NeonizeLink:
     async def close(self) -> None:
         """See `Link.close`."""
         self._ended_on_order = True
-        if self._up:
-            # Being up, it may have received what it has not told yet.
+        if self._was_up:
+            # It may have received what it has not told yet.
             order = Close(device=self.device, order=self._next_order())
             with contextlib.suppress(LinkClosed):
                 await self._carry_out(order, within=_CLOSE_LASTS)
@@ -265,7 +267,7 @@ class NeonizeLink:
                 self.linked = True
                 self._wait_at_most(_FIRST_LOGIN_LASTS, "the first login did not follow the link")
             case LinkUp():
-                self._up = True
+                self._up = self._was_up = True
                 self._up_or_over.set()
                 self._wait_at_most(None)
             case LinkDown():

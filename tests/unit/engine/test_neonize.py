@@ -230,6 +230,26 @@ async def test_what_was_received_before_a_close_is_still_delivered(make: Make) -
     assert heard.kinds == [Linked, LinkUp, *[KeepAliveRestored] * 5]
 
 
+async def test_what_was_received_before_the_connection_broke_is_still_delivered(
+    make: Make,
+) -> None:
+    link, heard = await opened(make("HasMoreToSayWhenDown"), LinkDown)
+    await link.close()
+    assert heard.kinds == [Linked, LinkUp, LinkDown, *[KeepAliveRestored] * 5]
+
+
+async def test_a_relative_data_folder_stays_the_servers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker changes into another folder, and deletes there what is logged out."""
+    monkeypatch.chdir(tmp_path)
+    link, _ = await opened(NeonizeEngine(Path("data"), puppet("Up")), LinkUp)
+    folder = tmp_path / "data" / "credentials"
+    assert [path.suffix for path in folder.iterdir()] == [".lock"]
+    await link.log_out()
+    assert list(folder.iterdir()) == []
+
+
 async def test_a_close_does_not_wait_for_a_library_that_hangs(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
