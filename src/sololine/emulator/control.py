@@ -9,6 +9,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -125,6 +127,7 @@ def control_app(emulator: Emulator) -> Starlette:
             Route("/faults", list_faults),
             Route("/faults", clear_faults, methods=["DELETE"]),
         ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
         exception_handlers={Refused: _refused, _BadBody: _bad_body},
     )
 
@@ -134,6 +137,9 @@ def _asked(emulator: Emulator, request: Request) -> Phone:
 
 
 async def _words(request: Request) -> dict[str, Any]:
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        # A web page can post plain text to loopback unasked, but not this.
+        raise _BadBody("the body must be JSON, and its content type application/json")
     body = bytearray()
     async for piece in request.stream():
         body += piece

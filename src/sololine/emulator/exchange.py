@@ -70,8 +70,8 @@ class CodeRequest:
     wrapped_ephemeral: bytes
     """The client's half of the key exchange, readable with the code."""
     pairing: Pairing
-    finish: "asyncio.Future[bytes]"
-    """The client's key bundle, once a phone has typed a code."""
+    finish: "asyncio.Future[bytes] | None" = None
+    """Awaits the client's key bundle, once a phone's user has typed a code."""
 
 
 class Exchange:
@@ -121,9 +121,9 @@ class Exchange:
             self._waiting.pop(pairing.id, None)
             for request in [c for c in self._codes.values() if c.pairing is pairing]:
                 del self._codes[request.number]
-                if not request.finish.done():
+                if request.finish is not None and not request.finish.done():
                     request.finish.set_exception(LinkingBroken("it closed the connection"))
-                    request.finish.exception()  # often nobody awaits it
+                    request.finish.exception()  # nobody awaits it when the limit had passed
             self.decline(pairing, "it closed the connection")
         if client.key is not None and self._online.get(client.key) is client:
             del self._online[client.key]
@@ -156,18 +156,15 @@ class Exchange:
     ) -> None:
         """A waiting client shows a code for the phone of this number, instead of a QR."""
         self._codes[number] = CodeRequest(
-            number=number,
-            ref=ref,
-            wrapped_ephemeral=wrapped_ephemeral,
-            pairing=pairing,
-            finish=asyncio.get_running_loop().create_future(),
+            number=number, ref=ref, wrapped_ephemeral=wrapped_ephemeral, pairing=pairing
         )
 
     def finish_code(self, pairing: Pairing, *, ref: bytes, key_bundle: bytes) -> bool:
         """Pass on the client's key bundle; False if no phone waits for it."""
         for request in self._codes.values():
-            if request.pairing is pairing and request.ref == ref and not request.finish.done():
-                request.finish.set_result(key_bundle)
+            if request.pairing is pairing and request.ref == ref and request.finish is not None:
+                if not request.finish.done():
+                    request.finish.set_result(key_bundle)
                 return True
         return False
 

@@ -132,9 +132,13 @@ def main() -> None:
     ).SerializeToString()
     codes = bytes(EVENTS)
 
+    # The engine writes its 812 first prekeys one by one; waiting for the disk each time takes
+    # ten seconds on a busy machine. The engine puts its own "?…" behind what it is given.
+    database = f"{options.database}?_synchronous=OFF&_foreign_keys=on&x="
+
     def run() -> None:
         error = engine.Neonize(
-            options.database.encode(), b"one", device, len(device), int(not device), b"WARN",
+            database.encode(), b"one", device, len(device), int(not device), b"WARN",
             *callbacks, codes, len(codes), props, len(props), b"", 0, None,
         )  # fmt: skip
         report("ended", error=error.decode())
