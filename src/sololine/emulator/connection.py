@@ -151,8 +151,10 @@ class Connection:
                 self._begin_linking(wish)
             case registration.Login() as login:
                 self._begin_session(DeviceKey(login.number, login.device))
+        if self._ending:
+            return
         fault = self._exchange.faults.take_striking(self.key)
-        if fault is not None and not self._ending:
+        if fault is not None:
             self.strike(fault)
 
     def _begin_linking(self, wish: registration.Registration) -> None:

@@ -109,7 +109,7 @@ def test_a_device_without_keys_has_no_bundle(world: World, device: int) -> None:
     "bad",
     [
         upload(identity=bytes(32)),
-        upload(signed=SIGNED_PREKEY[:-1] + b"\0"),
+        upload(signed=SIGNED_PREKEY[:40] + bytes(59)),
         upload(signed=SIGNED_PREKEY[:60]),
         [*upload()[:3], Node.make("list", content=Node.make("key", content=[
             Node.make("id", content=b"\1"), Node.make("value", content=bytes(32))
