@@ -86,6 +86,9 @@ class Certificates:
         ca_name = _common_name("Sololine emulator CA")
 
         def draft(subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+            # The key identifiers are asked for by clients that verify strictly (RFC 5280).
+            own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+            issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
             return (
                 x509.CertificateBuilder()
                 .subject_name(subject)
@@ -94,6 +97,8 @@ class Certificates:
                 .serial_number(x509.random_serial_number())
                 .not_valid_before(now - _CLOCK_SKEW)
                 .not_valid_after(now + _VALID_FOR)
+                .add_extension(own, critical=False)
+                .add_extension(issuer, critical=False)
             )
 
         ca = (

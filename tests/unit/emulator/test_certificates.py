@@ -30,6 +30,22 @@ def test_the_leaf_is_signed_by_the_ca_and_names_whatsapps_hosts(tmp_path: Path) 
     ]
 
 
+def test_the_leaf_satisfies_a_client_that_verifies_strictly(tmp_path: Path) -> None:
+    now = datetime.now(UTC)  # OpenSSL takes the time from the system
+    certificates = Certificates.in_folder(tmp_path, now=now)
+    strict = ssl.create_default_context(cafile=str(certificates.ca_file))
+    strict.verify_flags |= ssl.VerifyFlags.VERIFY_X509_STRICT
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = strict.wrap_bio(to_client, to_server, server_hostname="mmg.whatsapp.net")
+    server = certificates.server_context().wrap_bio(to_server, to_client, server_side=True)
+
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    with pytest.raises(ssl.SSLWantReadError):
+        server.do_handshake()
+    client.do_handshake()
+
+
 def test_only_the_owner_may_read_the_key_and_the_cas_key_is_nowhere(tmp_path: Path) -> None:
     certificates = Certificates.in_folder(tmp_path / "new", now=NOW)
 
