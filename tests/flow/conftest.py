@@ -1,36 +1,80 @@
+"""Servers and phones for flow tests.
+
+Most tests share one emulator and one server of each policy, each with bots and a number of its
+own. A test that stops its server, or counts all there is, asks for a house of its own.
+"""
+
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.flow.house import Server, WhatsApp, whatsapp
 
+REPLACE = {"SOLOLINE_CONFLICT_POLICY": "replace"}
 
-@pytest.fixture
-async def phones(tmp_path: Path) -> AsyncIterator[WhatsApp]:
-    """A loopback WhatsApp of this test's own."""
-    async with whatsapp(tmp_path / "whatsapp") as running:
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run all flow tests in one event loop, which the shared servers' clients live in."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.parent == here:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def phones(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WhatsApp]:
+    """The loopback WhatsApp that all tests share."""
+    async with whatsapp(tmp_path_factory.mktemp("whatsapp")) as running:
         yield running
         assert await running.unknown() == []
 
 
-@pytest.fixture
-async def server(phones: WhatsApp, tmp_path: Path) -> AsyncIterator[Server]:
-    """A running server on SQLite; policy refuse."""
-    server = Server(phones, tmp_path / "data")
-    await server.start()
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(
+    phones: WhatsApp, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Server]:
+    """The shared server with policy refuse, on SQLite."""
+    server = await Server(phones, tmp_path_factory.mktemp("refusing")).start()
     yield server
     await server.stop()
 
 
-@pytest.fixture
-async def replacing(phones: WhatsApp, tmp_path: Path) -> AsyncIterator[Server]:
-    """A running server on SQLite; policy replace."""
-    server = Server(phones, tmp_path / "data", {"SOLOLINE_CONFLICT_POLICY": "replace"})
-    await server.start()
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def replacing(
+    phones: WhatsApp, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Server]:
+    """The shared server with policy replace, on SQLite."""
+    server = await Server(phones, tmp_path_factory.mktemp("replacing"), REPLACE).start()
     yield server
     await server.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_server(phones: WhatsApp, tmp_path: Path) -> AsyncIterator[Server]:
+    """A server of this test's own, on SQLite."""
+    server = await Server(phones, tmp_path / "data").start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def two_servers(
+    phones: WhatsApp, tmp_path: Path, postgres_database: str, redis_database: str
+) -> AsyncIterator[list[Server]]:
+    """Two servers on one PostgreSQL database and one Redis, as in production."""
+    settings = {
+        "SOLOLINE_DATABASE_URL": postgres_database,
+        "SOLOLINE_REDIS_URL": redis_database,
+    }
+    servers = [Server(phones, tmp_path / "data", settings) for _ in range(2)]
+    await asyncio.gather(*(server.start() for server in servers))
+    yield servers
+    for server in servers:
+        await server.stop()
 
 
 @pytest.fixture

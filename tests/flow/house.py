@@ -91,6 +91,8 @@ class Server:
     settings: Mapping[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     api: httpx2.AsyncClient | None = None
+    guests: list["Server"] = field(default_factory=list)
+    """The same server, as other tenants see it."""
 
     async def start(self, *, die_at: int | None = None) -> "Server":
         words = self.whatsapp.words
@@ -153,6 +155,9 @@ class Server:
         if self.api is not None:
             await self.api.aclose()
             self.api = None
+        for guest in self.guests:
+            await guest._close()
+        self.guests.clear()
 
     # ------------------------------------------------------------------ what users do
 
@@ -211,6 +216,23 @@ class Server:
         await self.whatsapp.phone(number)
         await self.whatsapp.scan(number, await self.qr(bot))
         await self.event("session.connected", bot, after=seen)
+
+
+async def other_tenant(server: Server, tenant: str) -> Server:
+    """The same server, as a key of another tenant sees it."""
+    assert server.api is not None
+    command = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", "from sololine.cli import main; main()", "keys", "create", "--tenant", tenant),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "SOLOLINE_DATA_DIR": str(server.data_dir), **server.settings},
+    )
+    out, _ = await command.communicate()
+    assert command.returncode == 0
+    seen = Server(server.whatsapp, server.data_dir, server.settings)
+    seen.api = server.client(str(server.api.base_url), out.decode().strip())
+    server.guests.append(seen)
+    return seen
 
 
 async def until(look: Any, what: str) -> Any:

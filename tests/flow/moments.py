@@ -8,6 +8,7 @@ later cannot be forgotten: `test_crashes.py` checks that its list of moments is 
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from sololine.engine.neonize import NeonizeEngine, NeonizeLink
@@ -32,8 +33,7 @@ def die_at(moment: int, count_file: str) -> None:
             nonlocal count
             result = await method(*args, **kwargs)
             count += 1
-            with open(count_file, "w", encoding="ascii") as out:
-                out.write(str(count))
+            Path(count_file).write_text(str(count), encoding="ascii")  # noqa: ASYNC240 — dying soon
             if count == moment:
                 os.kill(os.getpid(), signal.SIGKILL)
             return result

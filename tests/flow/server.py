@@ -25,7 +25,8 @@ def main() -> None:
     def announce(url: str) -> None:
         if rest:
             die_at(int(rest[0]), rest[1])
-        print(url, flush=True)
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
 
     asyncio.run(run(Settings(), launch, announce))
 

@@ -150,12 +150,12 @@ async def test_unlinking_on_the_phone_ends_the_session_and_frees_the_number(
 
 
 async def test_a_restart_resumes_every_session_that_should_be_online(
-    server: Server, phones: WhatsApp, number: str
+    own_server: Server, phones: WhatsApp, number: str
 ) -> None:
-    bot = await server.bot()
-    await server.link(bot, number)
-    seen = await server.last()
-    await server.kill()
-    await server.start()
-    await server.event("session.connected", bot, after=seen)
+    bot = await own_server.bot()
+    await own_server.link(bot, number)
+    seen = await own_server.last()
+    await own_server.kill()
+    await own_server.start()
+    await own_server.event("session.connected", bot, after=seen)
     assert len(await phones.devices(number)) == 1

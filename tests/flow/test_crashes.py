@@ -36,8 +36,7 @@ async def settled(server: Server, phones: WhatsApp, number: str) -> bool:
     linked = [bot for bot in bots if bot["phoneNumber"]]
     assert len(linked) <= 1, "two bots have one number"
     resting = all(
-        bot["connection"]["state"] in ("connected", "awaiting_scan", "disconnected")
-        for bot in bots
+        bot["connection"]["state"] in ("connected", "awaiting_scan", "disconnected") for bot in bots
     )
     return resting and len(await phones.devices(number)) == len(linked)
 

@@ -147,9 +147,8 @@ async def disconnect(
     async def work(tx: Transaction) -> tuple[Bot, Session]:
         had = await owned(tx, caller, bot, user, lock=True)
         session = had.session
-        if session.idle and (session.device is None or not unlink):
-            return had.bot, session
-        if session.intent.wish is not wish or session.intent.no == session.obeyed:
+        nothing_to_end = session.idle and session.device is None
+        if not nothing_to_end and session.intent.wish is not wish:
             after = replace(session, intent=Intent(no=session.intent.no + 1, wish=wish))
             await tx.sessions.save_intent(session, after)
             session = after

@@ -8,53 +8,48 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sololine.web.problems import body_of
 
 MAX_BODY_BYTES: Final = 64 * 1024
-
-
-class _TooLarge(Exception):
-    pass
+_READ_AWAY_BYTES: Final = 16 * 2**20
+"""What is read and dropped of a body too large, so that its sender gets to hear the answer."""
 
 
 class BodyCap:
-    """Answers 413 when a body is larger than `max_bytes`, whatever its Content-Length claims."""
+    """Answers 413 when a body is larger than `max_bytes`, whatever its Content-Length claims.
+
+    The body is read here, before the application sees the request: our bodies are small, and an
+    application that fails while it reads would answer something else.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
         self._app = app
         self._max = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, counting what it sends."""
+        """Read the body and pass the request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        claimed = dict(scope["headers"]).get(b"content-length", b"0")
-        seen = 0
-        answered = False
-
-        async def counted() -> Message:
-            nonlocal seen
+        body, seen, more = bytearray(), 0, True
+        while more:
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._max:
-                raise _TooLarge
-            return message
-
-        async def watched(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
-
-        if claimed.isdigit() and int(claimed) > self._max:
-            await self._refuse(scope, receive, send)
+            if message["type"] == "http.disconnect":
+                return
+            piece = message.get("body", b"")
+            seen += len(piece)
+            more = message.get("more_body", False) and seen <= _READ_AWAY_BYTES
+            if seen <= self._max:
+                body += piece
+        if seen > self._max:
+            sentence = f"The body is larger than {self._max} bytes. Send less in one request."
+            answer = JSONResponse(body_of("body_too_large", sentence), 413, {"Connection": "close"})
+            await answer(scope, receive, send)
             return
-        try:
-            await self._app(scope, counted, watched)
-        except _TooLarge:
-            if answered:
-                raise
-            await self._refuse(scope, receive, send)
+        given = False
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        message = f"The body is larger than {self._max} bytes. Send less in one request."
-        problem = body_of("body_too_large", message)
-        # What is still under way is not read, so the connection cannot be used again.
-        await JSONResponse(problem, 413, {"Connection": "close"})(scope, receive, send)
+        async def replay() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+        await self._app(scope, replay, send)
