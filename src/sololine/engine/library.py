@@ -59,7 +59,7 @@ class Library(Protocol):
         Args:
             session: a name of the caller's choice, for the other functions.
             listener: is told everything, for as long as this runs.
-            store: path of the SQLite file; without `?`, `%` and `#`.
+            store: path of the SQLite file, perhaps with `?` and options of its driver.
             jid: the account in the store, as a JID message. It must exist: a missing one aborts
                 the process. None links a new one.
             props: what the phone shall list, as a DeviceProps message.
