@@ -41,6 +41,19 @@ _NOW: Final = text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::
 _MIGRATION_LOCK: Final = text("SELECT pg_advisory_xact_lock(7656119765611976)")
 
 
+class _PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection that is ready as soon as it is open.
+
+    SQLAlchemy would ask the database about its JSON types first, which no column of ours has; and a
+    task that was cancelled during these questions would leave the connection open behind it.
+    """
+
+    __slots__ = ()
+
+    async def set_type_codec(self, *_args: object, **_settings: object) -> None:
+        """Leave the types as they are."""
+
+
 def open_postgres(url: URL) -> Database:
     """Open the database that `url` names; it connects when it is first used."""
     engine = _engine(url, _SETTINGS)
@@ -72,7 +85,12 @@ def _engine(url: URL, settings: dict[str, str]) -> AsyncEngine:
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     async def connect() -> Any:
-        return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, server_settings=settings)
+        return await asyncpg.connect(
+            dsn,
+            timeout=CONNECT_TIMEOUT_S,
+            server_settings=settings,
+            connection_class=_PlainConnection,
+        )
 
     return create_async_engine(
         URL.create("postgresql+asyncpg"),

@@ -1,0 +1,69 @@
+"""The store on both databases: what passes here on one and not on the other is a fault."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from sololine.clock import SystemClock
+from sololine.core.ids import DEFAULT_TENANT
+from sololine.store.migrate import migrate
+from sololine.store.store import Store
+from sololine.store.tables import metadata
+from tests.contract.store_scenes import OTHER_TENANT
+from tests.servers import fresh_database
+
+
+def _migrate(url: str) -> None:
+    # On a thread: a fixture of the session may be set up while a test's loop runs.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, migrate(url)).result()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> Iterator[str]:
+    """One database for all tests of the session; `store` empties it."""
+    with fresh_database(postgres_url) as url:
+        _migrate(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "store.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database, empty or about to be emptied by `store`."""
+    if request.param == "postgres":
+        url: str = request.getfixturevalue("migrated_postgres")
+        return url
+    path = tmp_path / "store.db"
+    shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    """A store with two tenants and nothing else in it."""
+    store = await Store.open(store_url, SystemClock())
+    try:
+        await _empty(store)
+        await store.run(lambda tx: tx.tenants.ensure(DEFAULT_TENANT))
+        await store.run(lambda tx: tx.tenants.ensure(OTHER_TENANT))
+        yield store
+    finally:
+        await store.close()
+
+
+async def _empty(store: Store) -> None:
+    if store._database.writer.dialect.name == "postgresql":
+        async with store._database.writer.begin() as connection:
+            await connection.execute(text("TRUNCATE " + ", ".join(metadata.tables)))

@@ -1,0 +1,80 @@
+"""Retired devices are worked on by one at a time, until they are gone from their phone."""
+
+import asyncio
+from datetime import timedelta
+
+from sololine.core.ids import DEFAULT_TENANT, DeviceId
+from sololine.core.signals import LoggedOut
+from sololine.store.retired import Retired
+from sololine.store.store import Store
+from tests.contract.store_scenes import linked, session_of, step
+
+A_MINUTE = timedelta(minutes=1)
+
+
+async def retired(store: Store) -> DeviceId:
+    bot, lease = await linked(store)
+    device = (await session_of(store, bot)).device
+    assert device is not None
+    await step(store, bot, lease, LoggedOut())
+    return device.id
+
+
+async def due(store: Store) -> list[Retired]:
+    async with store.read() as tx:
+        return await tx.retired.due(limit=10)
+
+
+async def test_a_retired_device_is_due_at_once(store: Store) -> None:
+    device = await retired(store)
+    (row,) = await due(store)
+    assert (row.device, row.tenant, row.tries) == (device, DEFAULT_TENANT, 0)
+    async with store.read() as tx:
+        assert await tx.retired.of(device) == row
+        assert await tx.retired.due(limit=0) == []
+        assert row.retired_at <= tx.now
+
+
+async def test_of_many_that_take_a_device_at_once_one_gets_it(store: Store) -> None:
+    device = await retired(store)
+    taken = await asyncio.gather(
+        *(store.run(lambda tx: tx.retired.take(device, A_MINUTE)) for _ in range(8))
+    )
+    assert sum(taken) == 1
+    assert await due(store) == []
+
+
+async def test_a_device_whose_taker_died_comes_due_again(store: Store) -> None:
+    device = await retired(store)
+    assert await store.run(lambda tx: tx.retired.take(device, A_MINUTE))
+    store.shift += A_MINUTE
+    (row,) = await due(store)
+    assert row.tries == 1
+    assert await store.run(lambda tx: tx.retired.take(device, A_MINUTE))
+
+
+async def test_a_device_that_is_given_back_comes_due_later(store: Store) -> None:
+    device = await retired(store)
+    await store.run(lambda tx: tx.retired.take(device, A_MINUTE))
+    await store.run(lambda tx: tx.retired.later(device, 5 * A_MINUTE))
+    store.shift += 4 * A_MINUTE
+    assert await due(store) == []
+    assert not await store.run(lambda tx: tx.retired.take(device, A_MINUTE))
+    store.shift += A_MINUTE
+    assert len(await due(store)) == 1
+
+
+async def test_a_device_that_is_done_is_forgotten(store: Store) -> None:
+    device = await retired(store)
+    await store.run(lambda tx: tx.retired.done(device))
+    assert await due(store) == []
+    assert not await store.run(lambda tx: tx.retired.take(device, A_MINUTE))
+    async with store.read() as tx:
+        assert await tx.retired.of(device) is None
+
+
+async def test_the_longest_due_come_first(store: Store) -> None:
+    first = await retired(store)
+    store.shift += A_MINUTE
+    second = await retired(store)
+    assert [row.device for row in await due(store)] == [first, second]

@@ -1,0 +1,254 @@
+"""Transactions: all or nothing, in the database's time, and again when they met."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from sololine.clock import SystemClock
+from sololine.core.events import Event, EventType
+from sololine.core.ids import DEFAULT_TENANT, BotId
+from sololine.core.session import Wish
+from sololine.store.errors import Raced
+from sololine.store.store import TRIES, Store
+from sololine.store.transaction import Transaction
+from tests.contract.store_scenes import added, new_bot, session_of, wants
+
+CREATED = Event(type=EventType.BOT_CREATED)
+
+
+async def test_a_transaction_has_one_time_in_whole_milliseconds(store: Store) -> None:
+    before = SystemClock().now()
+    async with store.read() as tx:
+        assert tx.now.tzinfo is UTC
+        assert tx.now.microsecond % 1000 == 0
+        # Both clocks are this machine's.
+        assert abs(tx.now - before) < timedelta(minutes=1)
+    store.shift += timedelta(hours=1)
+    assert await store.run(lambda tx: _value(tx.now)) > before + timedelta(minutes=59)
+
+
+async def test_what_raises_undoes_everything(store: Store) -> None:
+    seen = list[BotId]()
+
+    async def work(tx: Transaction) -> None:
+        bot = new_bot(tx.now)
+        await tx.bots.add(bot)
+        seen.append(bot.id)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await store.run(work)
+    async with store.read() as tx:
+        assert await tx.bots.get(seen[0]) is None
+    assert len(seen) == 1
+
+
+async def test_raced_work_is_done_again_from_its_beginning(store: Store) -> None:
+    bots = list[BotId]()
+
+    async def work(tx: Transaction) -> int:
+        bot = new_bot(tx.now)
+        await tx.bots.add(bot)
+        bots.append(bot.id)
+        if len(bots) < 3:
+            raise Raced
+        return len(bots)
+
+    assert await store.run(work) == 3
+    async with store.read() as tx:
+        assert [bot.id for bot, _ in await tx.bots.of_tenant(DEFAULT_TENANT)] == bots[-1:]
+
+
+async def test_raced_work_is_not_done_for_ever(store: Store) -> None:
+    tries = 0
+
+    async def work(_: Transaction) -> None:
+        nonlocal tries
+        tries += 1
+        raise Raced
+
+    with pytest.raises(Raced):
+        await store.run(work)
+    assert tries == TRIES
+
+
+async def test_transactions_that_wait_for_each_other_both_succeed(store: Store) -> None:
+    """On PostgreSQL one is ended by the database and done again; on SQLite they never meet."""
+    one, two = await added(store), await added(store)
+    both = asyncio.Barrier(2)
+    tries = 0
+
+    async def lock(first: BotId, second: BotId) -> None:
+        met = store._database.writer.dialect.name == "sqlite"
+
+        async def work(tx: Transaction) -> None:
+            nonlocal met, tries
+            tries += 1
+            await tx.sessions.lock(first)
+            if not met:
+                met = True
+                await both.wait()
+            await tx.sessions.lock(second)
+
+        await store.run(work)
+
+    await asyncio.gather(lock(one, two), lock(two, one))
+    assert tries == (2 if store._database.writer.dialect.name == "sqlite" else 3)
+
+
+async def test_reading_transactions_write_and_lock_nothing(store: Store) -> None:
+    bot = await added(store)
+    with pytest.raises(DBAPIError):
+        async with store.read() as tx:
+            await tx.events.append(DEFAULT_TENANT, bot, CREATED)
+    with pytest.raises(RuntimeError, match=r"^a reading transaction locks nothing"):
+        async with store.read() as tx:
+            await tx.sessions.lock(bot)
+    # The connection is as good as before, and writers have not become readers.
+    await wants(store, bot, Wish.ONLINE)
+
+
+async def test_a_reader_sees_one_moment_and_waits_for_nobody(store: Store) -> None:
+    bot = await added(store)
+    writing, written, read = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(tx: Transaction) -> None:
+        await tx.sessions.lock(bot)
+        await tx.events.append(DEFAULT_TENANT, bot, CREATED)
+        writing.set()
+        await read.wait()
+
+    async def write() -> None:
+        await store.run(work)
+        written.set()
+
+    writer = asyncio.create_task(write())
+    await writing.wait()
+    async with store.read() as tx:
+        assert await tx.events.last(DEFAULT_TENANT) == 0
+        assert await tx.sessions.get(bot) is not None
+        read.set()
+        await written.wait()
+        assert await tx.events.last(DEFAULT_TENANT) == 0
+    await writer
+    async with store.read() as tx:
+        assert await tx.events.last(DEFAULT_TENANT) == 1
+
+
+async def test_fifty_transactions_at_once_all_succeed(store: Store) -> None:
+    bots = [await added(store) for _ in range(5)]
+    await asyncio.gather(*(wants(store, bots[no % 5], Wish.ONLINE) for no in range(50)))
+    assert [(await session_of(store, bot)).intent.no for bot in bots] == [10] * 5
+
+
+async def test_writers_of_two_stores_on_one_database_take_turns(
+    store: Store, store_url: str
+) -> None:
+    """Two processes do the same."""
+    bot = await added(store)
+    other = await Store.open(store_url, SystemClock())
+    try:
+        await asyncio.gather(
+            *(wants(each, bot, Wish.ONLINE) for _ in range(20) for each in (store, other))
+        )
+    finally:
+        await other.close()
+    assert (await session_of(store, bot)).intent.no == 40
+
+
+async def test_cancelled_work_is_undone_and_blocks_nobody(store: Store) -> None:
+    bot = await added(store)
+
+    async def count() -> None:
+        async def work(tx: Transaction) -> None:
+            await tx.sessions.lock(bot)
+            await tx.events.append(DEFAULT_TENANT, bot, CREATED)
+
+        await store.run(work)
+
+    for yields in range(40):
+        task = asyncio.create_task(count())
+        for _ in range(yields):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await count()
+    async with store.read() as tx:
+        last = await tx.events.last(DEFAULT_TENANT)
+        assert len(await tx.events.after(DEFAULT_TENANT, 0, limit=100)) == last >= 1
+
+
+async def test_work_that_waits_is_cancelled_with_its_locks(store: Store) -> None:
+    bot = await added(store)
+    holding = asyncio.Event()
+
+    async def hold(tx: Transaction) -> None:
+        await tx.sessions.lock(bot)
+        holding.set()
+        await asyncio.Event().wait()
+
+    holder = asyncio.create_task(store.run(hold))
+    await holding.wait()
+    waiter = asyncio.create_task(wants(store, bot, Wish.ONLINE))
+    await asyncio.sleep(0)
+    holder.cancel()
+    await asyncio.gather(holder, return_exceptions=True)
+    await waiter
+
+
+async def test_other_errors_of_the_database_are_not_tried_again(store: Store) -> None:
+    tries = 0
+
+    async def work(tx: Transaction) -> None:
+        nonlocal tries
+        tries += 1
+        bot = new_bot(tx.now)
+        await tx.bots.add(bot)
+        await tx.bots.add(bot)
+
+    with pytest.raises(DBAPIError):
+        await store.run(work)
+    assert tries == 1
+
+
+async def test_sqlite_keeps_what_it_has_said_and_shows_it_to_its_owner_only(
+    store: Store, store_url: str
+) -> None:
+    if not store_url.startswith("sqlite"):
+        pytest.skip("SQLite's own settings")
+    settings = {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 5000, "foreign_keys": 1}
+    for engine in (store._database.writer, store._database.reader):
+        async with engine.connect() as connection:
+            for name, value in settings.items():
+                found = await connection.execute(text(f"PRAGMA {name}"))
+                assert found.scalar_one() == value
+
+
+async def test_a_program_that_does_not_close_its_store_ends_all_the_same(store_url: str) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from sololine.clock import SystemClock\n"
+        "from sololine.store.store import Store\n"
+        "async def main():\n"
+        "    store = await Store.open(sys.argv[1], SystemClock())\n"
+        "    async with store.read() as tx:\n"
+        "        await tx.events.last('default')\n"
+        "        await store.run(lambda tx: tx.tenants.exists('default'))\n"
+        "asyncio.run(main())\n"
+        "print('done')\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, store_url, stdout=subprocess.PIPE
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert out == b"done\n"
+    assert process.returncode == 0
+
+
+async def _value(value: datetime) -> datetime:
+    return value
