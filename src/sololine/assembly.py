@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from sololine.actions.gateway import Gateway
 from sololine.bus import Bus
 from sololine.bus.memory import MemoryBus
-from sololine.bus.redis import RedisBus
 from sololine.clock import SystemClock
 from sololine.core.ids import DEFAULT_TENANT
 from sololine.engine.launch import WorkerLaunch
@@ -79,5 +78,7 @@ async def _bus(settings: Settings) -> AsyncIterator[Bus]:
     if settings.redis_url is None:
         yield MemoryBus()
         return
+    from sololine.bus.redis import RedisBus  # noqa: PLC0415 — takes long, and few need it
+
     async with RedisBus.open(settings.redis_url) as bus:
         yield bus

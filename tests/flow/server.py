@@ -5,10 +5,10 @@ the process kills itself there, as `kill -9` would (see `moments.py`).
 """
 
 import asyncio
-import logging
 import sys
 from pathlib import Path
 
+from sololine.cli.logs import configure_logs
 from sololine.cli.serve import run
 from sololine.engine.loopback import loopback_launch
 from sololine.settings import Settings
@@ -17,7 +17,7 @@ from tests.flow.moments import die_at
 
 def main() -> None:
     port, ca_file, root_public, *rest = sys.argv[1:]
-    logging.basicConfig(level="INFO", stream=sys.stderr)
+    configure_logs("info")
     launch = loopback_launch(
         port=int(port), ca_file=Path(ca_file), root_public=bytes.fromhex(root_public)
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import socket
 import sys
@@ -16,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from sololine.assembly import assembled, keyring_of
+from sololine.cli.logs import configure_logs
 from sololine.cli.output import fail
 from sololine.cli.sandbox import SANDBOX_DIR, Sandbox
 from sololine.engine.launch import WorkerLaunch
@@ -30,7 +30,7 @@ def serve(
 ) -> None:
     """Run the service against the real WhatsApp."""
     settings = _settings(port)
-    _log(settings)
+    configure_logs(settings.log_level)
 
     def announce(url: str) -> None:
         key = "in SOLOLINE_API_KEY" if settings.api_key else f"in {settings.data_dir / 'api-key'}"
@@ -50,7 +50,7 @@ def sandbox(
     if "SOLOLINE_DATA_DIR" not in os.environ:
         os.environ["SOLOLINE_DATA_DIR"] = SANDBOX_DIR
     settings = _settings(port)
-    _log(settings)
+    configure_logs(settings.log_level)
     asyncio.run(_sandbox(settings))
 
 
@@ -149,11 +149,3 @@ class _Server(uvicorn.Server):
 
 def _settings(port: int | None) -> Settings:
     return Settings() if port is None else Settings(port=port)
-
-
-def _log(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )

@@ -9,11 +9,12 @@ follows from it leaves a row from which the next line does the same.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
+
+import structlog
 
 from sololine.actions.gateway import EVENTS, SESSIONS
 from sololine.bus import Bus, Notice
@@ -41,7 +42,7 @@ from sololine.store.errors import Fenced
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 RETIRING: Final = timedelta(seconds=30)
 """How long a line has a device that it gave up to itself, before a sweep may take it over."""
@@ -126,7 +127,7 @@ class Line:
                 await self._follow(self._session)
                 await self._step(await self._heard())
         except Fenced:
-            log.info("line gives way", extra={"bot": self.bot, "term": self.lease.term})
+            log.info("line gives way", bot=self.bot, term=self.lease.term)
             await self._give_way()
         finally:
             await self._close()
@@ -256,7 +257,7 @@ class Line:
                     try:
                         await self._open.link.request_pairing_code(digits)
                     except LinkClosed:
-                        log.info("no pairing code was given", extra={"bot": self.bot})
+                        log.info("no pairing code was given", bot=self.bot)
 
     # ------------------------------------------------------------------ the link
 

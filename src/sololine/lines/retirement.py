@@ -6,9 +6,10 @@ sweeps next does it. Only when WhatsApp confirmed, or the credentials turn out t
 file and the row deleted.
 """
 
-import logging
 from datetime import timedelta
 from typing import Final
+
+import structlog
 
 from sololine.actions.gateway import EVENTS
 from sololine.bus import Bus, Notice
@@ -21,7 +22,7 @@ from sololine.store.retired import Retired
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 WORKED_ON_FOR: Final = timedelta(seconds=30)
 """How long one try keeps others off the device."""
@@ -45,7 +46,7 @@ async def log_out(
             await link.log_out()
             confirmed = True
         except LinkClosed:
-            log.info("device could not be logged out now", extra={"device": device})
+            log.info("device could not be logged out now", device=device)
         finally:
             await link.close()
     gone = confirmed or await engine.linked(device) is None
@@ -70,7 +71,7 @@ async def log_out(
     if row is not None:
         if not gone and row.tries >= GIVEN_UP_AFTER:
             await engine.forget(device)
-            log.warning("gave up on logging a device out", extra={"device": device})
+            log.warning("gave up on logging a device out", device=device)
         await bus.publish(Notice(topic=EVENTS, key=row.tenant))
 
 

@@ -9,11 +9,12 @@ monotonic clock, which also counts while the process is suspended badly enough t
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
+
+import structlog
 
 from sololine.actions.gateway import SESSIONS
 from sololine.bus import Bus, Notice
@@ -25,7 +26,7 @@ from sololine.lines.retirement import WORKED_ON_FOR, log_out
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 SWEEP_EVERY_S: Final = 2.0
 """How often the store is asked for work that no notice told of."""
@@ -79,7 +80,7 @@ class Switchboard:
             try:
                 await work()
             except Exception:
-                log.exception("switchboard fault", extra={"loop": name})
+                log.exception("switchboard fault", loop=name)
                 await asyncio.sleep(PAUSE_AFTER_FAULT_S)
 
     # ------------------------------------------------------------------ what to do
@@ -141,7 +142,7 @@ class Switchboard:
         try:
             await line.run()
         except Exception:
-            log.exception("line fault", extra={"bot": bot})
+            log.exception("line fault", bot=bot)
             await asyncio.sleep(PAUSE_AFTER_FAULT_S)
         finally:
             del self._running[bot]
@@ -154,7 +155,7 @@ class Switchboard:
             await self._store.run(lambda tx: tx.leases.release(bot, lease))
         except Exception:
             # The lease expires by itself.
-            log.exception("lease not released", extra={"bot": bot})
+            log.exception("lease not released", bot=bot)
 
     # ------------------------------------------------------------------ leases
 
@@ -195,7 +196,7 @@ class Switchboard:
         try:
             await log_out(device, link, store=self._store, bus=self._bus, engine=self._engine)
         except Exception:
-            log.exception("device not logged out", extra={"device": device})
+            log.exception("device not logged out", device=device)
         finally:
             del self._retiring[device]
 

@@ -1,11 +1,11 @@
 """How a refusal leaves the house: the one table from error to HTTP status, and the JSON shape."""
 
-import logging
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -15,7 +15,7 @@ from sololine.core import errors
 from sololine.core.advance import rfc3339
 from sololine.web.shapes import camel
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 STATUS: Final[Mapping[type[errors.SololineError], int]] = {
     errors.InvalidInput: 422,
@@ -87,7 +87,7 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
 async def _fault(request: Request, error: Exception) -> JSONResponse:
     """A fault of ours goes out bare, with an id that leads to the log."""
     trace = secrets.token_hex(8)
-    log.error("fault", exc_info=error, extra={"trace": trace, "route": request.url.path[:40]})
+    log.error("fault", exc_info=error, trace=trace, route=request.url.path[:40])
     message = f"Something failed on our side. Tell the operator this id: {trace}."
     return JSONResponse(body_of("internal_error", message, {"trace": trace}), 500)
 
