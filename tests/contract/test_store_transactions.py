@@ -6,7 +6,6 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from sololine.clock import SystemClock
@@ -214,19 +213,6 @@ async def test_other_errors_of_the_database_are_not_tried_again(store: Store) ->
     with pytest.raises(DBAPIError):
         await store.run(work)
     assert tries == 1
-
-
-async def test_sqlite_keeps_what_it_has_said_and_shows_it_to_its_owner_only(
-    store: Store, store_url: str
-) -> None:
-    if not store_url.startswith("sqlite"):
-        pytest.skip("SQLite's own settings")
-    settings = {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 5000, "foreign_keys": 1}
-    for engine in (store._database.writer, store._database.reader):
-        async with engine.connect() as connection:
-            for name, value in settings.items():
-                found = await connection.execute(text(f"PRAGMA {name}"))
-                assert found.scalar_one() == value
 
 
 async def test_a_program_that_does_not_close_its_store_ends_all_the_same(store_url: str) -> None:
