@@ -12,6 +12,7 @@ from sololine.core.ids import UserId
 from sololine.web import views
 from sololine.web.auth import CallerOf, GatewayOf
 from sololine.web.shapes import (
+    UNREADABLE,
     BotChanges,
     Bots,
     FinishedStep,
@@ -34,7 +35,7 @@ UserPath = Annotated[str, Path(alias="userId", max_length=255)]
 BotPath = Annotated[str, Path(alias="botId", max_length=64)]
 
 
-@router.post("/create", status_code=201)
+@router.post("/create", status_code=201, responses=UNREADABLE)
 async def create(body: NewBot, caller: CallerOf, gateway: GatewayOf) -> OneBot:
     """Create a bot. It never takes over a connection that its owner has elsewhere."""
     made = await bots.create(
@@ -72,7 +73,7 @@ async def one(user: UserPath, bot: BotPath, caller: CallerOf, gateway: GatewayOf
     return await _one(gateway, found)
 
 
-@router.patch("/{userId}/{botId}", responses=_GONE)
+@router.patch("/{userId}/{botId}", responses={**UNREADABLE, **_GONE})
 async def update(
     user: UserPath, bot: BotPath, body: BotChanges, caller: CallerOf, gateway: GatewayOf
 ) -> OneBot:
@@ -82,7 +83,7 @@ async def update(
     return await _one(gateway, changed)
 
 
-@router.post("/{userId}/{botId}/setup", responses=_GONE)
+@router.post("/{userId}/{botId}/setup", responses={**UNREADABLE, **_GONE})
 async def finish_step(
     user: UserPath, bot: BotPath, body: FinishedStep, caller: CallerOf, gateway: GatewayOf
 ) -> OneBot:

@@ -1,7 +1,7 @@
 """The JSON that goes in and out: camelCase, instants in UTC with a `Z`."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -38,6 +38,10 @@ class Problem(Shape):
     success: Literal[False] = False
     error: str = Field(description="Stable code, for programs.")
     message: str = Field(description="The mistake and the remedy, for people.")
+
+
+UNREADABLE: Final[Responses] = {400: {"model": Problem}, 413: {"model": Problem}}
+"""What every route that takes a body may answer: it is not JSON, or too large."""
 
 
 class Success(Shape):

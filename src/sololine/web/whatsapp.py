@@ -14,6 +14,7 @@ from sololine.core.session import State
 from sololine.web import qr
 from sololine.web.auth import CallerOf, GatewayOf
 from sololine.web.shapes import (
+    UNREADABLE,
     Available,
     BotName,
     CodeShape,
@@ -41,7 +42,7 @@ BotPath = Annotated[str, Path(alias="botId", max_length=64)]
 UserQuery = Annotated[str | None, Query(alias="userId", max_length=255)]
 
 
-@router.post("/validate-connection", responses=_REFUSALS)
+@router.post("/validate-connection", responses={**UNREADABLE, **_REFUSALS})
 async def validate_connection(body: Validation, caller: CallerOf, gateway: GatewayOf) -> Available:
     """Ask whether a bot could connect now, and whether a number is free for it."""
     await sessions.validate(
@@ -53,7 +54,7 @@ async def validate_connection(body: Validation, caller: CallerOf, gateway: Gatew
 @router.post(
     "/connect/{botId}",
     status_code=202,
-    responses={200: {"model": Available}, **_REFUSALS},
+    responses={200: {"model": Available}, **UNREADABLE, **_REFUSALS},
     response_model=ConnectingShape,
 )
 async def connect(
@@ -100,7 +101,7 @@ async def connect(
     )
 
 
-@router.post("/disconnect/{botId}", responses=_REFUSALS)
+@router.post("/disconnect/{botId}", responses={**UNREADABLE, **_REFUSALS})
 async def disconnect(
     bot: BotPath,
     caller: CallerOf,
@@ -126,7 +127,6 @@ async def disconnect(
     "/qr/{botId}",
     responses={
         200: {"model": CodeShape, "content": {"image/svg+xml": {}, "image/png": {}}},
-        406: {"model": Problem},
         **_REFUSALS,
     },
     response_model=CodeShape,
