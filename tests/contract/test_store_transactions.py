@@ -3,19 +3,32 @@
 import asyncio
 import subprocess
 import sys
+import traceback
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from sololine.clock import SystemClock
 from sololine.core.events import Event, EventType
 from sololine.core.ids import DEFAULT_TENANT, BotId
+from sololine.core.linking import Code, Method
+from sololine.core.number import Number
 from sololine.core.session import Wish
 from sololine.store.errors import Raced
 from sololine.store.store import TRIES, Store
 from sololine.store.transaction import Transaction
-from tests.contract.store_scenes import added, new_bot, session_of, wants
+from tests.contract.store_scenes import (
+    added,
+    device_of,
+    linking,
+    locked,
+    new_bot,
+    session_of,
+    wants,
+)
 
 CREATED = Event(type=EventType.BOT_CREATED)
 
@@ -213,6 +226,56 @@ async def test_other_errors_of_the_database_are_not_tried_again(store: Store) ->
     with pytest.raises(DBAPIError):
         await store.run(work)
     assert tries == 1
+
+
+async def test_errors_of_the_database_show_no_values(store: Store) -> None:
+    """They reach logs, and rows hold codes and numbers."""
+    bot, lease = await linking(store)
+    code = Code(method=Method.QR, text="2@secret", expires_at=SystemClock().now())
+
+    async def break_a_check(tx: Transaction) -> None:
+        before = await locked(tx, bot)
+        nonsense = replace(before, linking=None, code=code, attempt=-1)
+        await tx.sessions.save_life(before, nonsense, lease)
+
+    async def break_a_key(tx: Transaction) -> None:
+        for _ in range(2):
+            await tx.keys.add(DEFAULT_TENANT, "secret", "secret")
+
+    async def break_the_law(tx: Transaction) -> None:
+        before = await locked(tx, bot)
+        device = device_of(before, Number(digits="491555000111"), tx.now)
+        nonsense = replace(before, linking=None, device=device)
+        await tx.sessions.save_life(nonsense, nonsense, lease)
+
+    async def break_the_encoding(tx: Transaction) -> None:
+        await tx.tenants.ensure(DEFAULT_TENANT)
+        await tx.bots.add(new_bot(tx.now, name="secret \ud800"))
+
+    for work in (break_a_check, break_a_key, break_the_law, break_the_encoding):
+        with pytest.raises((DBAPIError, UnicodeEncodeError)) as caught:
+            await store.run(work)
+        shown = "".join(traceback.format_exception(caught.value))
+        source = {line.strip() for line in shown.splitlines() if line.startswith("    ")}
+        said = [line for line in shown.splitlines() if line.strip() not in source]
+        assert not [line for line in said if "secret" in line or "49155500" in line]
+
+
+async def test_a_connection_that_died_is_replaced(store: Store) -> None:
+    """A restart of PostgreSQL ends them all; SQLite has none that could die."""
+    await store.run(lambda tx: tx.tenants.exists(DEFAULT_TENANT))
+    if store._database.writer.dialect.name == "postgresql":
+        async with store._database.writer.connect() as connection:
+            await connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+            await connection.rollback()
+            async with store.read() as tx:
+                assert await tx.tenants.exists(DEFAULT_TENANT)
+    assert await store.run(lambda tx: tx.tenants.exists(DEFAULT_TENANT))
 
 
 async def test_a_program_that_does_not_close_its_store_ends_all_the_same(store_url: str) -> None:

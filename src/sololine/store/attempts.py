@@ -68,8 +68,7 @@ async def record(connection: Connection, before: Session, after: Session) -> Non
     )
     if begins:
         # An order that comes in the middle of an attempt ends it: somebody asked for another.
-        if before.state not in (State.DISCONNECTED, State.CONNECTED):
-            await end(connection, before.bot, EndReason.ASKED)
+        await end(connection, before.bot, EndReason.ASKED)
         await connection.change(
             _BEGIN,
             {

@@ -5,13 +5,15 @@ names; readers see one snapshot (REPEATABLE READ, read only). Nobody waits for a
 a process that was stopped in the middle of a transaction does not hold its locks for ever.
 """
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import URL, text
+from sqlalchemy import URL, event, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -35,6 +37,8 @@ _PASSING: Final = {
     "40P01",  # deadlock; this transaction was chosen to give way
     "55P03",  # a lock was not to be had in time
 }
+
+_ARGUMENT: Final = re.compile(r"(invalid input for query argument \$\d+): .*", re.DOTALL)
 
 _NOW: Final = text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 
@@ -92,13 +96,27 @@ def _engine(url: URL, settings: dict[str, str]) -> AsyncEngine:
             connection_class=_PlainConnection,
         )
 
-    return create_async_engine(
+    engine = create_async_engine(
         URL.create("postgresql+asyncpg"),
         async_creator=connect,
         pool_size=CONNECTIONS,
         max_overflow=CONNECTIONS_MAX - CONNECTIONS,
         pool_pre_ping=True,  # a connection may have died unseen: a restart, a failover, a firewall
+        hide_parameters=True,
     )
+    event.listen(engine.sync_engine, "handle_error", _hide_values)
+    return engine
+
+
+def _hide_values(context: ExceptionContext) -> None:
+    """Leave out of an error what the row or the statement held: codes, numbers, names."""
+    raised = context.original_exception
+    for error in (raised, raised.__cause__):
+        if getattr(error, "detail", None) is not None:
+            error.detail = None  # type: ignore[union-attr]  # looked up just now
+    for error in (context.sqlalchemy_exception, raised, raised.__cause__):
+        if error is not None:
+            error.args = tuple(_ARGUMENT.sub(r"\1", str(arg)) for arg in error.args)
 
 
 async def _now(connection: AsyncConnection) -> datetime:

@@ -93,6 +93,7 @@ def _engine(url: URL, begin: str, *, connections: int, **pragmas: int) -> AsyncE
         URL.create("sqlite+aiosqlite", database=path),
         pool_size=connections,
         max_overflow=0,
+        hide_parameters=True,  # errors reach logs; codes, numbers and names must not
     )
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 TRIES: Final = 8
 """How often the same work is begun before its failure is taken for an answer."""
+
+PATIENCE_S: Final = 15
+"""After how long it is not begun again, though it was begun less often."""
 
 PAUSE_MAX_S: Final = 0.1
 
@@ -74,15 +78,15 @@ class Store:
         `work` is done again, from its beginning and in a new transaction, when it met another
         transaction; so it touches nothing but the transaction. What it raises undoes everything.
         """
+        began = time.monotonic()
         for tried in itertools.count(1):
             try:
                 async with self._database.writer.begin() as connection:
                     return await work(await self._transaction(connection, writes=True))
-            except Raced:
-                if tried == TRIES:
+            except (Raced, DBAPIError) as error:
+                if isinstance(error, DBAPIError) and not self._database.passes(error):
                     raise
-            except DBAPIError as error:
-                if tried == TRIES or not self._database.passes(error):
+                if tried == TRIES or time.monotonic() - began > PATIENCE_S:
                     raise
             # Unequal pauses, or those who met would meet again.
             await asyncio.sleep(random.uniform(0, min(0.002 * 2**tried, PAUSE_MAX_S)))  # noqa: S311 — no secret
