@@ -21,6 +21,7 @@ from sololine.web.shapes import (
     Problem,
     Responses,
     Success,
+    Text,
 )
 
 router = APIRouter(
@@ -31,8 +32,8 @@ router = APIRouter(
 
 _GONE: Final[Responses] = {404: {"model": Problem}}
 _BUSY: Final[Responses] = {404: {"model": Problem}, 409: {"model": Problem}}
-UserPath = Annotated[str, Path(alias="userId", max_length=255)]
-BotPath = Annotated[str, Path(alias="botId", max_length=64)]
+UserPath = Annotated[Text, Path(alias="userId", max_length=255)]
+BotPath = Annotated[Text, Path(alias="botId", max_length=64)]
 
 
 @router.post("/create", status_code=201, responses=UNREADABLE)
@@ -55,7 +56,7 @@ async def of_user(
     user: UserPath,
     caller: CallerOf,
     gateway: GatewayOf,
-    after: Annotated[str | None, Query(max_length=64)] = None,
+    after: Annotated[Text | None, Query(max_length=64)] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_MAX,
 ) -> Bots:
     """List a user's bots, incomplete ones included."""

@@ -26,7 +26,12 @@ STATUS: Final[Mapping[type[errors.SololineError], int]] = {
 }
 """Status of each branch of the error tree; a subclass has the status of its nearest parent."""
 
+_NO_JSON: Final = (
+    "invalid_json",
+    "The body is not valid JSON. Send one JSON object, UTF-8 encoded.",
+)
 _HTTP_CODES: Final = {
+    400: _NO_JSON,  # the framework's word for bytes that are no text, or nested without end
     404: ("not_found", "There is nothing at this address. See /docs for what there is."),
     405: ("method_not_allowed", "This address does not know that method. See /docs."),
 }
@@ -65,10 +70,7 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
     if first["type"] == "json_invalid":
-        body = body_of(
-            "invalid_json", "The body is not valid JSON. Send one JSON object, UTF-8 encoded."
-        )
-        return JSONResponse(body, 400)
+        return JSONResponse(body_of(*_NO_JSON), 400)
     field = ".".join(place)
     reason = first["msg"][:1].lower() + first["msg"][1:]
     where = f"The field {field} is wrong: " if field else "The request body is wrong: "

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
 
 from sololine.core.advance import rfc3339
 from sololine.core.bot import BotStatus
@@ -13,6 +14,17 @@ from sololine.core.session import EndReason, State
 
 Instant = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
 
+
+def _storable(text: str) -> str:
+    # PostgreSQL has no NUL in its text, and no database has half a surrogate pair, which JSON may
+    # spell: both would be a fault of ours only when they are written or looked for.
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise PydanticCustomError("unstorable", "it holds a character that no text may hold")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""Any text from outside that may reach a database."""
 
 Responses = dict[int | str, dict[str, Any]]
 """What a route answers beside success, as FastAPI takes it."""
@@ -57,19 +69,19 @@ class Success(Shape):
 class NewBot(Shape):
     """A bot to create. It starts without any connection."""
 
-    name: str = Field(examples=["Customer Support Bot"])
-    description: str = ""
-    personality: str = ""
-    user_id: str | None = Field(default=None, examples=["user_123"], max_length=255)
+    name: Text = Field(examples=["Customer Support Bot"])
+    description: Text = ""
+    personality: Text = ""
+    user_id: Text | None = Field(default=None, examples=["user_123"], max_length=255)
     draft: bool = Field(default=False, description="Keep the first setup step open.")
 
 
 class BotChanges(Shape):
     """What to change; a field that is left out stays."""
 
-    name: str | None = None
-    description: str | None = None
-    personality: str | None = None
+    name: Text | None = None
+    description: Text | None = None
+    personality: Text | None = None
 
 
 class FinishedStep(Shape):
@@ -129,9 +141,9 @@ class Bots(Shape):
 class Validation(Shape):
     """A number to ask about, for a bot that wants to connect."""
 
-    bot_id: str = Field(max_length=64)
-    user_id: str | None = Field(default=None, max_length=255)
-    phone_number: str | None = Field(
+    bot_id: Text = Field(max_length=64)
+    user_id: Text | None = Field(default=None, max_length=255)
+    phone_number: Text | None = Field(
         default=None, examples=["447441395830:37@s.whatsapp.net"], max_length=200
     )
 
@@ -147,14 +159,14 @@ class Available(Shape):
 class Connect(Shape):
     """How to connect a bot."""
 
-    user_id: str | None = Field(default=None, max_length=255)
+    user_id: Text | None = Field(default=None, max_length=255)
     validate_only: bool = Field(default=False, description="Only say whether it would be refused.")
     use_existing_session: bool | None = Field(
         default=None,
         description="For a linked bot: true resumes its own credentials, false unlinks it and "
         "shows a fresh QR. A bot that is not linked always gets a fresh QR.",
     )
-    phone_number: str | None = Field(
+    phone_number: Text | None = Field(
         default=None,
         max_length=200,
         description="The number that will be linked. It is checked before the QR, kept for this "
@@ -193,7 +205,7 @@ class ConnectingShape(Shape):
 class Disconnect(Shape):
     """How to disconnect a bot."""
 
-    user_id: str | None = Field(default=None, max_length=255)
+    user_id: Text | None = Field(default=None, max_length=255)
     unlink: bool = Field(
         default=True,
         description="Remove the device from the phone and free the number. With false the bot "

@@ -27,6 +27,7 @@ from sololine.web.shapes import (
     Responses,
     SessionCheck,
     StatsShape,
+    Text,
     Validation,
 )
 
@@ -38,8 +39,8 @@ router = APIRouter(
 
 _REFUSALS: Final[Responses] = {404: {"model": Problem}, 409: {"model": Problem}}
 _PRIVATE: Final = {"Cache-Control": "no-store"}
-BotPath = Annotated[str, Path(alias="botId", max_length=64)]
-UserQuery = Annotated[str | None, Query(alias="userId", max_length=255)]
+BotPath = Annotated[Text, Path(alias="botId", max_length=64)]
+UserQuery = Annotated[Text | None, Query(alias="userId", max_length=255)]
 
 
 @router.post("/validate-connection", responses={**UNREADABLE, **_REFUSALS})
@@ -156,7 +157,7 @@ async def session_check(
     caller: CallerOf,
     gateway: GatewayOf,
     user: UserQuery = None,
-    bot: Annotated[str | None, Query(alias="botId", max_length=64)] = None,
+    bot: Annotated[Text | None, Query(alias="botId", max_length=64)] = None,
 ) -> SessionCheck:
     """Ask where a bot's session stands; without `botId`, the user's session that changed last."""
     checked = await sessions.check(gateway, caller, user=_user(user), bot=bot)
