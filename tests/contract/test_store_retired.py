@@ -3,13 +3,14 @@
 import asyncio
 from datetime import timedelta
 
-from sololine.core.ids import DEFAULT_TENANT, DeviceId
+from sololine.core.ids import DEFAULT_TENANT, DeviceId, ProcessId, TenantId
 from sololine.core.signals import LoggedOut
 from sololine.store.retired import Retired
 from sololine.store.store import Store
 from tests.contract.store_scenes import linked, session_of, step
 
 A_MINUTE = timedelta(minutes=1)
+ONE, OTHER = ProcessId("one"), ProcessId("other")
 
 
 async def retired(store: Store) -> DeviceId:
@@ -38,7 +39,7 @@ async def test_a_retired_device_is_due_at_once(store: Store) -> None:
 async def test_of_many_that_take_a_device_at_once_one_gets_it(store: Store) -> None:
     device = await retired(store)
     taken = await asyncio.gather(
-        *(store.run(lambda tx: tx.retired.take(device, A_MINUTE)) for _ in range(8))
+        *(store.run(lambda tx: tx.retired.take(device, ONE, A_MINUTE)) for _ in range(8))
     )
     assert sum(taken) == 1
     assert await due(store) == []
@@ -46,20 +47,20 @@ async def test_of_many_that_take_a_device_at_once_one_gets_it(store: Store) -> N
 
 async def test_a_device_whose_taker_died_comes_due_again(store: Store) -> None:
     device = await retired(store)
-    assert await store.run(lambda tx: tx.retired.take(device, A_MINUTE))
+    assert await store.run(lambda tx: tx.retired.take(device, ONE, A_MINUTE))
     store.shift += A_MINUTE
     (row,) = await due(store)
     assert row.tries == 1
-    assert await store.run(lambda tx: tx.retired.take(device, A_MINUTE))
+    assert await store.run(lambda tx: tx.retired.take(device, ONE, A_MINUTE))
 
 
 async def test_a_device_that_is_given_back_comes_due_later(store: Store) -> None:
     device = await retired(store)
-    await store.run(lambda tx: tx.retired.take(device, A_MINUTE))
+    await store.run(lambda tx: tx.retired.take(device, ONE, A_MINUTE))
     await store.run(lambda tx: tx.retired.later(device, 5 * A_MINUTE))
     store.shift += 4 * A_MINUTE
     assert await due(store) == []
-    assert not await store.run(lambda tx: tx.retired.take(device, A_MINUTE))
+    assert not await store.run(lambda tx: tx.retired.take(device, ONE, A_MINUTE))
     store.shift += A_MINUTE
     assert len(await due(store)) == 1
 
@@ -68,7 +69,7 @@ async def test_a_device_that_is_done_is_forgotten(store: Store) -> None:
     device = await retired(store)
     await store.run(lambda tx: tx.retired.done(device))
     assert await due(store) == []
-    assert not await store.run(lambda tx: tx.retired.take(device, A_MINUTE))
+    assert not await store.run(lambda tx: tx.retired.take(device, ONE, A_MINUTE))
     async with store.read() as tx:
         assert await tx.retired.of(device) is None
 
@@ -78,3 +79,23 @@ async def test_the_longest_due_come_first(store: Store) -> None:
     store.shift += A_MINUTE
     second = await retired(store)
     assert [row.device for row in await due(store)] == [first, second]
+
+
+async def test_what_a_process_had_taken_is_due_at_once_when_it_starts_anew(store: Store) -> None:
+    device, others = await retired(store), await retired(store)
+    await store.run(lambda tx: tx.retired.take(device, ONE, A_MINUTE))
+    await store.run(lambda tx: tx.retired.take(others, OTHER, A_MINUTE))
+    assert await store.run(lambda tx: tx.retired.recover(ONE)) == 1
+    assert [row.device for row in await due(store)] == [device]
+
+
+async def test_hurrying_makes_due_what_waits_and_leaves_what_is_worked_on(store: Store) -> None:
+    device, taken = await retired(store), await retired(store)
+    await store.run(lambda tx: tx.retired.later(device, A_MINUTE))
+    await store.run(lambda tx: tx.retired.take(taken, ONE, A_MINUTE))
+    assert await store.run(lambda tx: tx.retired.hurry(TenantId("nobody"))) == 0
+    assert await store.run(lambda tx: tx.retired.hurry(DEFAULT_TENANT)) == 1
+    assert [row.device for row in await due(store)] == [device]
+    async with store.read() as tx:
+        assert await tx.retired.waiting(DEFAULT_TENANT) == 2
+        assert await tx.retired.waiting(TenantId("nobody")) == 0

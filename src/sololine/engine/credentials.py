@@ -21,15 +21,11 @@ from typing import Final
 
 from sololine.core.ids import DeviceId
 from sololine.core.signals import Linked
-from sololine.engine.port import DeviceBusy
+from sololine.engine.port import DeviceBusy, UnreadableCredentials
 
 _DEVICE: Final = re.compile(r"[A-Za-z0-9_]+")
 _SUFFIX: Final = ".sqlite3"
 _LOOK_AGAIN_S: Final = 0.02
-
-
-class UnreadableCredentials(Exception):
-    """The device's file exists, and is not what the library writes."""
 
 
 class Credentials:

@@ -37,6 +37,10 @@ class DeviceBusy(Exception):
     """The credentials are in use: by an open link, or by another process."""
 
 
+class UnreadableCredentials(Exception):
+    """The device's file exists, and is not what the library writes."""
+
+
 class Link(Protocol):
     """An open connection of one device. Every method may be called at any time, also twice."""
 

@@ -44,10 +44,10 @@ from sololine.core.signals import (
     Signal,
 )
 from sololine.engine import signals
-from sololine.engine.credentials import Credentials, UnreadableCredentials
+from sololine.engine.credentials import Credentials
 from sololine.engine.fields import NoMessage, read, text, write
 from sololine.engine.library import Library, LibraryMissing, library_file, load
-from sololine.engine.port import DeviceBusy
+from sololine.engine.port import DeviceBusy, UnreadableCredentials
 
 LOCK_PATIENCE: Final = timedelta(seconds=5)
 """How long to wait for a device's lock: a worker that held it before may be dying."""

@@ -37,7 +37,7 @@ from sololine.core.lease import Lease
 from sololine.core.number import from_jid
 from sololine.core.session import Device, EndReason, Session, State
 from sololine.core.signals import Linked, LoggedOut, Signal
-from sololine.engine.port import Engine, Link, LinkClosed
+from sololine.engine.port import Engine, Link, LinkClosed, UnreadableCredentials
 from sololine.store.errors import Fenced
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
@@ -155,7 +155,10 @@ class Line:
             return
         if session.linking is not None:
             # A phone may have accepted the link while nobody was there to hear of it.
-            found = await self._engine.linked(session.linking)
+            try:
+                found = await self._engine.linked(session.linking)
+            except UnreadableCredentials:
+                found = None  # of no use to anyone; the next round gives them up
             if found is not None:
                 await self._step(found)
         await self._step(Began())
@@ -200,7 +203,7 @@ class Line:
         if step.session != before:
             await tx.sessions.save_life(before, step.session, self.lease)
         for device in before.devices - step.session.devices:
-            await tx.retired.take(device, RETIRING)
+            await tx.retired.take(device, self.lease.process, RETIRING)
         if step.session.state is State.CONNECTED and before.state is not State.CONNECTED:
             await _complete_setup(tx, self.bot)
         # The tenant's counter is the last lock of a transaction, so events come last.
@@ -220,9 +223,9 @@ class Line:
 
     async def _judge(self, tx: Transaction, session: Session, linked: Linked) -> LineSignal:
         """Whether the number that was just linked may be this bot's."""
-        if session.linking is None or session.intent.window is None:
+        window = session.taken_up
+        if window is None or session.linking is None:
             return Looked()
-        window = session.intent.window
         number = from_jid(linked.jid)
         if window.number is not None and window.number != number:
             return Refused(reason=EndReason.NUMBER_MISMATCH)
@@ -295,7 +298,7 @@ class Line:
         device = self._open.device
 
         async def take(tx: Transaction) -> bool:
-            return await tx.retired.take(device, RETIRING)
+            return await tx.retired.take(device, self.lease.process, RETIRING)
 
         if await self._store.run(take):
             await self._part(frozenset({device}))

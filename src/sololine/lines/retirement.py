@@ -17,7 +17,7 @@ from sololine.core.advance import backoff
 from sololine.core.events import Event, EventType
 from sololine.core.ids import DeviceId
 from sololine.core.signals import Signal
-from sololine.engine.port import Engine, Link, LinkClosed
+from sololine.engine.port import DeviceBusy, Engine, Link, LinkClosed, UnreadableCredentials
 from sololine.store.retired import Retired
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
@@ -38,18 +38,15 @@ async def log_out(
     The caller has taken the row. `link` is the device's open link, if there is one; it is closed
     in the end, whatever happens.
     """
-    confirmed = False
-    if link is None and await engine.linked(device) is not None:
-        link = await engine.resume(device, _unheard)
-    if link is not None:
-        try:
-            await link.log_out()
-            confirmed = True
-        except LinkClosed:
-            log.info("device could not be logged out now", device=device)
-        finally:
-            await link.close()
-    gone = confirmed or await engine.linked(device) is None
+    confirmed = gone = False
+    try:
+        if link is None and await engine.linked(device) is not None:
+            link = await engine.resume(device, _unheard)
+        if link is not None:
+            confirmed = await _confirmed(link)
+        gone = confirmed or await engine.linked(device) is None
+    except (DeviceBusy, UnreadableCredentials) as error:
+        log.info("device cannot be logged out now", device=device, reason=type(error).__name__)
 
     async def settle(tx: Transaction) -> Retired | None:
         row = await tx.retired.of(device)
@@ -73,6 +70,17 @@ async def log_out(
             await engine.forget(device)
             log.warning("gave up on logging a device out", device=device)
         await bus.publish(Notice(topic=EVENTS, key=row.tenant))
+
+
+async def _confirmed(link: Link) -> bool:
+    """Whether WhatsApp confirmed that the device is gone; the link is closed then."""
+    try:
+        await link.log_out()
+    except LinkClosed:
+        return False
+    finally:
+        await link.close()
+    return True
 
 
 def _unheard(signal: Signal) -> None:

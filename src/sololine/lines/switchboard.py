@@ -33,6 +33,8 @@ SWEEP_EVERY_S: Final = 2.0
 TAKEN_AT_ONCE: Final = 50
 """Sessions and devices that one sweep takes up."""
 PAUSE_AFTER_FAULT_S: Final = 1.0
+FINISH_S: Final = 2.0
+"""How long a stopping process waits for devices that are being logged out."""
 
 
 class Switchboard:
@@ -57,6 +59,7 @@ class Switchboard:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep lines while the context lasts; leave none behind, nor a lease."""
+        await self._store.run(lambda tx: tx.retired.recover(self._process))
         loops = [
             asyncio.create_task(self._again(work, name), name=f"switchboard {name}")
             for work, name in (
@@ -189,6 +192,8 @@ class Switchboard:
 
     def _retire(self, device: DeviceId, link: Link | None) -> None:
         """Log a device out in the background; its row is taken already."""
+        if device in self._retiring:
+            return
         task = asyncio.create_task(self._log_out(device, link), name=f"retire {device}")
         self._retiring[device] = task
 
@@ -210,13 +215,16 @@ class Switchboard:
                 continue
 
             async def take(tx: Transaction, device: DeviceId = device) -> bool:
-                return await tx.retired.take(device, WORKED_ON_FOR)
+                return await tx.retired.take(device, self._process, WORKED_ON_FOR)
 
             if await self._store.run(take):
                 self._retire(device, None)
 
     async def _finish_retiring(self) -> None:
+        """Let what is nearly done end; the rest is done by whoever starts next."""
         tasks = list(self._retiring.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=FINISH_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

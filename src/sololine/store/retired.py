@@ -5,7 +5,8 @@
                            └────later─────────┘
 
 `due_at` is the lock as well: whoever takes a device moves it into the future, so that no one else
-sees it due; a crash just lets it come due again.
+sees it due. After a crash it comes due again by itself, or at once when the process that took it
+is started anew (`recover`).
 """
 
 from collections.abc import Collection
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 
-from sololine.core.ids import BotId, DeviceId, TenantId
+from sololine.core.ids import BotId, DeviceId, ProcessId, TenantId
 from sololine.core.session import Session
 from sololine.store.columns import Row, instant, millis
 from sololine.store.connection import Connection
@@ -36,6 +37,19 @@ _DUE: Final = (
 _OF: Final = select(retired_devices).where(_row.device_id == bindparam("device"))
 _LATER: Final = update(retired_devices).where(_row.device_id == bindparam("device"))
 _TAKE: Final = _LATER.where(_row.due_at <= bindparam("now")).values(tries=_row.tries + 1)
+_RECOVER: Final = (
+    update(retired_devices)
+    .where(_row.taken_by == bindparam("process"))
+    .values(taken_by=None, due_at=bindparam("now"))
+)
+_HURRY: Final = (
+    update(retired_devices)
+    .where(_row.tenant_id == bindparam("tenant"), _row.taken_by.is_(None))
+    .values(due_at=bindparam("now"))
+)
+_WAITING: Final = (
+    select(func.count()).select_from(retired_devices).where(_row.tenant_id == bindparam("tenant"))
+)
 _DONE: Final = delete(retired_devices).where(_row.device_id == bindparam("device"))
 
 
@@ -65,15 +79,36 @@ class RetiredDevices:
         values = {"now": millis(self._connection.now), "page": limit}
         return [_retired(row) for row in await self._connection.rows(_DUE, values)]
 
-    async def take(self, device: DeviceId, for_: timedelta) -> bool:
+    async def waiting(self, tenant: TenantId) -> int:
+        """How many of the tenant's devices phones may still list though no bot uses them."""
+        (row,) = await self._connection.rows(_WAITING, {"tenant": tenant})
+        return int(next(iter(row.values())))
+
+    async def take(self, device: DeviceId, process: ProcessId, for_: timedelta) -> bool:
         """Have the device to oneself for a while; False when someone else has it, or it is done."""
         now = self._connection.now
-        values = {"device": device, "now": millis(now), "due_at": millis(now + for_)}
+        values = {
+            "device": device,
+            "now": millis(now),
+            "due_at": millis(now + for_),
+            "taken_by": process,
+        }
         return await self._connection.change(_TAKE, values) == 1
+
+    async def recover(self, process: ProcessId) -> int:
+        """Make due what `process` had taken when it died; returns how many devices that were."""
+        values = {"process": process, "now": millis(self._connection.now)}
+        return await self._connection.change(_RECOVER, values)
+
+    async def hurry(self, tenant: TenantId) -> int:
+        """Make the tenant's waiting devices due now; returns how many nobody works on yet."""
+        values = {"tenant": tenant, "now": millis(self._connection.now)}
+        return await self._connection.change(_HURRY, values)
 
     async def later(self, device: DeviceId, in_: timedelta) -> None:
         """Give the device back; it comes due again after a while."""
-        values = {"device": device, "due_at": millis(self._connection.now + in_)}
+        due_at = millis(self._connection.now + in_)
+        values = {"device": device, "due_at": due_at, "taken_by": None}
         await self._connection.change(_LATER, values)
 
     async def done(self, device: DeviceId) -> None:

@@ -234,6 +234,7 @@ retired_devices: Final = Table(
     Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
     Column("retired_at", BigInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False),
+    Column("taken_by", Text),
     Column("tries", Integer, nullable=False),
     _check("tries", "tries >= 0"),
     Index(None, "due_at"),

@@ -11,8 +11,8 @@ import pytest
 
 from sololine.core.ids import DeviceId
 from sololine.core.signals import Linked
-from sololine.engine.credentials import Credentials, UnreadableCredentials
-from sololine.engine.port import DeviceBusy
+from sololine.engine.credentials import Credentials
+from sololine.engine.port import DeviceBusy, UnreadableCredentials
 
 DEVICE = DeviceId("dev_1_1")
 AT_ONCE = timedelta()

@@ -110,6 +110,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("retired_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("taken_by", sa.Text(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.CheckConstraint("tries >= 0", name=op.f("ck_retired_devices_tries")),
         sa.ForeignKeyConstraint(
