@@ -272,9 +272,8 @@ class Resolution(Shape):
     """What resolving conflicts did."""
 
     success: Literal[True] = True
-    resolved: int
-    disconnected: int
-    kept: int
+    resolved: int = Field(description="Devices that were logged out of their phone.")
+    left: int = Field(description="Devices that could not be logged out yet.")
     message: str
 
 

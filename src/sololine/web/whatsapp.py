@@ -24,6 +24,7 @@ from sololine.web.shapes import (
     Disconnected,
     ExistingConnection,
     Problem,
+    Resolution,
     Responses,
     SessionCheck,
     StatsShape,
@@ -168,12 +169,25 @@ async def session_check(
         error=refusal.code if refusal else None,
         existing_connection=_existing(checked),
         stats=StatsShape(
-            total_connections=checked.stats.total,
-            active_connections=checked.stats.connected,
-            pendingQR=checked.stats.awaiting_scan,
-            disconnected=checked.stats.disconnected,
-            duplicates=0,
+            total_connections=checked.counts.total,
+            active_connections=checked.counts.connected,
+            pendingQR=checked.counts.awaiting_scan,
+            disconnected=checked.counts.disconnected,
+            duplicates=checked.duplicates,
         ),
+    )
+
+
+@router.post("/session-check")
+async def resolve_conflicts(caller: CallerOf, gateway: GatewayOf) -> Resolution:
+    """Resolve conflicts now: log out devices that lost their number and still stand on a phone."""
+    resolved, left = await sessions.resolve(gateway, caller)
+    return Resolution(
+        resolved=resolved,
+        left=left,
+        message="There are no conflicts."
+        if resolved == left == 0
+        else f"{resolved} resolved, {left} left; those are tried again by themselves.",
     )
 
 
