@@ -105,9 +105,10 @@ def advance(session: Session, signal: LineSignal, now: datetime) -> Step:
         case Evicted(by=by):
             return _evict(session, by, now)
         case Granted() | Refused() | QrIssued() | PairingCodeIssued() | LinkingTimedOut():
-            return _link(session, signal, now) if session.linking else Step(session=session)
+            window = session.taken_up
+            return _link(session, window, signal, now) if window else Step(session=session)
         case PasskeyRequired():
-            if session.linking is None:
+            if session.taken_up is None:
                 return Step(session=session)
             return _end(session, EndReason.PASSKEY_REQUIRED, now)
         case Linked():
@@ -208,12 +209,11 @@ def _lift(session: Session, now: datetime) -> Step:
 
 def _link(
     session: Session,
+    window: Window,
     signal: Granted | Refused | QrIssued | PairingCodeIssued | LinkingTimedOut,
     now: datetime,
 ) -> Step:
     """Move on within a linking window."""
-    window = session.intent.window
-    assert window is not None  # noqa: S101 — `linking` is only ever set for a window
     match signal:
         case QrIssued() if window.method is Method.CODE:
             if session.code is not None or window.number is None:

@@ -180,6 +180,17 @@ class Session:
         held = {self.device.id} if self.device is not None else set()
         return frozenset(held if self.linking is None else held | {self.linking})
 
+    @property
+    def taken_up(self) -> Window | None:
+        """The window that `linking` is for; None without one, or once a newer intent waits.
+
+        Only by this window may what a phone accepted be judged: the intent may hold another one
+        by then, or none.
+        """
+        if self.linking is None or self.obeyed < self.intent.no:
+            return None
+        return self.intent.window
+
     def window(self, now: datetime) -> Window | None:
         """The linking window, while it is open: not yet taken up, or being worked on."""
         window = self.intent.window

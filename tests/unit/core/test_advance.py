@@ -1,0 +1,74 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sololine.core.advance import (
+    Granted,
+    LineSignal,
+    Refused,
+    Step,
+    advance,
+)
+from sololine.core.claim import Policy
+from sololine.core.ids import BotId, DeviceId, TenantId, device_id
+from sololine.core.linking import Code, Method, Window
+from sololine.core.number import Number
+from sololine.core.session import Device, EndReason, Intent, Session, State, Wish
+from sololine.core.signals import LinkingTimedOut, PairingCodeIssued, PasskeyRequired, QrIssued
+
+T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NOW = T0 + timedelta(seconds=30)
+BOT = BotId("bot_0123456789abcdefghij")
+RIVAL = BotId("bot_rrrrrrrrrrrrrrrrrrrr")
+NUMBER = Number(digits="447700900123")
+OTHER = Number(digits="447700900124")
+QR = QrIssued(code="2@secret-qr", valid_for=timedelta(seconds=60))
+PAIRING = PairingCodeIssued(code="SECRETPC", valid_for=timedelta(seconds=160))
+
+
+def device(name: str = "dev_own", number: Number = NUMBER) -> Device:
+    return Device(
+        id=DeviceId(name),
+        number=number,
+        jid=f"{number}:7@s.whatsapp.net",
+        lid="98765432109:7@lid",
+        linked_at=T0,
+    )
+
+
+GRANTED = Granted(device=device())
+LINKING_WORDS = [
+    GRANTED,
+    Refused(reason=EndReason.NUMBER_TAKEN),
+    QR,
+    PAIRING,
+    LinkingTimedOut(),
+    PasskeyRequired(),
+]
+
+FRESH = Session(bot=BOT, tenant=TenantId("acme"), since=T0)
+ASKED_TO_LINK = replace(
+    FRESH, intent=Intent(no=1, wish=Wish.ONLINE, window=Window.opened(T0, policy=Policy.REPLACE))
+)
+LINKING = replace(
+    ASKED_TO_LINK, obeyed=1, state=State.CONNECTING, linking=device_id(BOT, 1, 1), round=1
+)
+SCANNABLE = replace(
+    LINKING,
+    state=State.AWAITING_SCAN,
+    code=Code(method=Method.QR, text="2@secret-qr", expires_at=NOW),
+)
+
+
+# ---------------------------------------------------------------- a newer intent waits
+
+
+@pytest.mark.parametrize("signal", LINKING_WORDS, ids=lambda signal: type(signal).__name__)
+@pytest.mark.parametrize("window", [None, Window.opened(NOW, number=OTHER, method=Method.CODE)])
+def test_a_linking_that_a_newer_intent_ended_is_not_judged_by_that_intent(
+    signal: LineSignal, window: Window | None
+) -> None:
+    session = replace(SCANNABLE, intent=Intent(no=2, wish=Wish.ONLINE, window=window))
+
+    assert advance(session, signal, NOW) == Step(session=session)
