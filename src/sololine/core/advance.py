@@ -67,7 +67,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evicted:
-    """Another bot of the tenant took the number over."""
+    """Another bot of the tenant took over the number that this one had, or had declared."""
 
     by: BotId
 
@@ -306,9 +306,14 @@ def _retry(session: Session, now: datetime) -> Step:
 
 
 def _evict(session: Session, by: BotId, now: datetime) -> Step:
-    if session.device is None:
+    """Leave the session without any claim, so that the newcomer's cannot collide with one."""
+    if not session.claims():
         return Step(session=session)
-    return _end(replace(session, device=None), EndReason.REPLACED_BY_POLICY, now, by=by)
+    session = replace(session, device=None)
+    if session.claims():
+        # A window that no line took up yet reserves the number: it will not be worked on.
+        session = replace(session, obeyed=session.intent.no)
+    return _end(session, EndReason.REPLACED_BY_POLICY, now, by=by)
 
 
 def _end_if_running(session: Session, reason: EndReason, now: datetime) -> Step:

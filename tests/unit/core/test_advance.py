@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sololine.core.advance import (
+    Evicted,
     Granted,
     LineSignal,
     Refused,
@@ -14,7 +15,7 @@ from sololine.core.claim import Policy
 from sololine.core.ids import BotId, DeviceId, TenantId, device_id
 from sololine.core.linking import Code, Method, Window
 from sololine.core.number import Number
-from sololine.core.session import Device, EndReason, Intent, Session, State, Wish
+from sololine.core.session import Device, End, EndReason, Intent, Session, State, Wish
 from sololine.core.signals import LinkingTimedOut, PairingCodeIssued, PasskeyRequired, QrIssued
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -72,3 +73,40 @@ def test_a_linking_that_a_newer_intent_ended_is_not_judged_by_that_intent(
     session = replace(SCANNABLE, intent=Intent(no=2, wish=Wish.ONLINE, window=window))
 
     assert advance(session, signal, NOW) == Step(session=session)
+
+
+# ---------------------------------------------------------------- eviction
+
+
+def test_an_eviction_ends_a_window_that_only_reserves_the_number() -> None:
+    window = Window.opened(T0, number=NUMBER)
+    declared = replace(window, reserves=True)
+    session = replace(SCANNABLE, intent=replace(SCANNABLE.intent, window=declared))
+
+    step = advance(session, Evicted(by=RIVAL), NOW)
+
+    assert step.session.end == End(reason=EndReason.REPLACED_BY_POLICY, at=NOW)
+    assert step.session.linking is None
+    assert step.session.claims() == frozenset()
+
+
+@pytest.mark.parametrize("had", [None, device()])
+def test_an_eviction_ends_a_window_that_no_line_took_up_yet(had: Device | None) -> None:
+    """Else the reservation would come back to life beside the newcomer's claim."""
+    window = replace(Window.opened(T0, number=NUMBER), reserves=True)
+    session = replace(FRESH, device=had, intent=Intent(no=1, wish=Wish.ONLINE, window=window))
+
+    step = advance(session, Evicted(by=RIVAL), NOW)
+
+    assert step.session.idle
+    assert step.session.device is None
+    assert step.session.claims() == frozenset()
+
+
+def test_an_eviction_leaves_an_intent_alone_that_reserves_nothing() -> None:
+    session = replace(FRESH, device=device(), intent=Intent(no=1, wish=Wish.ONLINE))
+
+    step = advance(session, Evicted(by=RIVAL), NOW)
+
+    assert step.session.device is None
+    assert not step.session.idle
