@@ -168,7 +168,7 @@ def _begin_linking(session: Session, now: datetime) -> Step:
     session = replace(
         session,
         device=None,
-        linking=device_id(session.bot, session.intent.no, 1),
+        linking=device_id(session.bot, session.obeyed, 1),
         round=1,
         retry_at=None,
     )
@@ -180,7 +180,7 @@ def _next_round(session: Session, now: datetime, retry_at: datetime | None = Non
     round_no = session.round + 1
     session = replace(
         session,
-        linking=device_id(session.bot, session.intent.no, round_no),
+        linking=device_id(session.bot, session.obeyed, round_no),
         round=round_no,
         code=None,
         retry_at=retry_at,

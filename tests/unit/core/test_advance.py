@@ -16,7 +16,13 @@ from sololine.core.ids import BotId, DeviceId, TenantId, device_id
 from sololine.core.linking import Code, Method, Window
 from sololine.core.number import Number
 from sololine.core.session import Device, End, EndReason, Intent, Session, State, Wish
-from sololine.core.signals import LinkingTimedOut, PairingCodeIssued, PasskeyRequired, QrIssued
+from sololine.core.signals import (
+    EngineStopped,
+    LinkingTimedOut,
+    PairingCodeIssued,
+    PasskeyRequired,
+    QrIssued,
+)
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NOW = T0 + timedelta(seconds=30)
@@ -73,6 +79,15 @@ def test_a_linking_that_a_newer_intent_ended_is_not_judged_by_that_intent(
     session = replace(SCANNABLE, intent=Intent(no=2, wish=Wish.ONLINE, window=window))
 
     assert advance(session, signal, NOW) == Step(session=session)
+
+
+def test_credentials_never_get_a_name_that_a_newer_intent_will_give() -> None:
+    """Else a retired device and a new one would share a file."""
+    session = replace(SCANNABLE, intent=Intent(no=2, wish=Wish.ONLINE, window=Window.opened(NOW)))
+
+    retried = advance(session, EngineStopped(), NOW).session
+
+    assert retried.linking == device_id(BOT, 1, 2)
 
 
 # ---------------------------------------------------------------- eviction
