@@ -127,7 +127,7 @@ def advance(session: Session, signal: LineSignal, now: datetime) -> Step:
 def _look(session: Session, now: datetime, *, began: bool) -> Step:
     """Take up a new intent, or do what is due, or (at the beginning) open the link again."""
     if session.intent.no > session.obeyed:
-        return _obey(session, now)
+        return _obey(session, now, began=began)
     if session.state is State.DISCONNECTED:
         return _lift(session, now)
     if session.linking is not None:
@@ -146,7 +146,7 @@ def _look(session: Session, now: datetime, *, began: bool) -> Step:
     return Step(session=session)
 
 
-def _obey(session: Session, now: datetime) -> Step:
+def _obey(session: Session, now: datetime, *, began: bool) -> Step:
     """Take up the intent; whatever ran before is over."""
     session = replace(session, obeyed=session.intent.no, linking=None, code=None, attempt=0)
     match session.intent.wish:
@@ -158,6 +158,9 @@ def _obey(session: Session, now: datetime) -> Step:
             if session.intent.window.ends_at <= now:
                 return _end(session, EndReason.WINDOW_OVER, now)
             return _begin_linking(session, now)
+        case Wish.ONLINE if session.state is State.CONNECTED and not began:
+            # Its link stays as it is, and would not say a second time that it is up.
+            return Step(session=session)
         case Wish.ONLINE:
             return _open(session, now)
         case _ as never:  # pragma: no cover — the type checker proves it

@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sololine.core.advance import (
+    Began,
     Evicted,
     Granted,
     LineSignal,
+    Looked,
     Refused,
     Step,
     advance,
@@ -67,6 +69,10 @@ SCANNABLE = replace(
     code=Code(method=Method.QR, text="2@secret-qr", expires_at=NOW),
 )
 
+LINKED = replace(
+    ASKED_TO_LINK, obeyed=1, state=State.CONNECTING, device=device(), round=1, since=NOW
+)
+CONNECTED = replace(LINKED, state=State.CONNECTED, connected_at=T0)
 
 # ---------------------------------------------------------------- a newer intent waits
 
@@ -88,6 +94,18 @@ def test_credentials_never_get_a_name_that_a_newer_intent_will_give() -> None:
     retried = advance(session, EngineStopped(), NOW).session
 
     assert retried.linking == device_id(BOT, 1, 2)
+
+
+ASKED_AGAIN = replace(CONNECTED, intent=Intent(no=2, wish=Wish.ONLINE))
+
+
+def test_a_connected_session_that_is_asked_to_connect_stays_connected() -> None:
+    """Its link is not opened again, so nothing would tell a session on its way that it is up."""
+    assert advance(ASKED_AGAIN, Looked(), NOW) == Step(session=replace(ASKED_AGAIN, obeyed=2))
+
+
+def test_a_line_that_takes_a_connected_session_over_connects_it_whatever_was_asked() -> None:
+    assert advance(ASKED_AGAIN, Began(), NOW).session.state is State.CONNECTING
 
 
 # ---------------------------------------------------------------- eviction
