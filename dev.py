@@ -35,6 +35,7 @@ Sololine, from a checkout. The first run installs what is needed, into this fold
          --skip-services          ... without those that need PostgreSQL or Valkey
   python3 dev.py check            format, lint, types and layers only
   python3 dev.py fmt              format the code and mend what the linter can
+  python3 dev.py bench linking    measure the way from connect to connected
 
   python3 dev.py WORD [...]       anything else is a word of the `sololine` command;
                                   `python3 dev.py --help` lists them
@@ -74,12 +75,27 @@ def plan(words: list[str]) -> Plan | None:
         return None
     verb, *rest = words
     if verb == "test":
-        return Plan((("pytest", *rest),), dev=True, at_root=True)
+        return Plan((("pytest", *side_by_side(rest), *rest),), dev=True, at_root=True)
     if verb == "check":
         return Plan(CHECKS, dev=True, at_root=True)
+    if verb == "bench":
+        return Plan((("python", "-m", "bench", *rest),), dev=True, at_root=True)
     if verb == "fmt":
         return Plan(FMT, dev=True, at_root=True)
     return Plan((("sololine", *words),), dev=False, at_root=False)
+
+
+def side_by_side(words: list[str]) -> tuple[str, ...]:
+    """What makes pytest use several processes: for the whole suite, which mostly waits.
+
+    Whoever names a file wants to read along, and may want a debugger.
+    """
+    own_way = {"-n", "--numprocesses", "-s", "--pdb", "--trace", "--collect-only", "--co"}
+    for word in words:
+        path = word.partition("::")[0]
+        if path.partition("=")[0] in own_way or (path and (ROOT / path).exists()):
+            return ()
+    return ("-n", "logical", "--maxprocesses", "4")
 
 
 def refuse_python(version: tuple[int, int]) -> None:

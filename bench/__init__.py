@@ -1,0 +1,1 @@
+"""Benchmarks: what Sololine costs, beside a baseline measured in the same run."""
