@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 pytest_plugins = ["tests.services"]
 
 
@@ -9,3 +11,9 @@ def pytest_configure() -> None:
     # pytest-asyncio asks for the current loop in order to put it back later. With none set, Python
     # makes one up, which nobody closes, and some later test fails for the warning about that.
     asyncio.set_event_loop(None)
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    # Bytes are often made with fresh keys: as part of a test's name they would differ between the
+    # processes of pytest-xdist, which must agree on what tests there are. They also read badly.
+    return f"{argname}-{len(val)}-bytes" if isinstance(val, bytes) and len(val) > 16 else None

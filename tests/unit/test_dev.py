@@ -43,6 +43,25 @@ def test_test_hands_what_follows_to_pytest() -> None:
     assert wish == dev.Plan((("pytest", "tests/unit", "-k", "claim"),), dev=True, at_root=True)
 
 
+@pytest.mark.parametrize("words", [[], ["--skip-services"], ["-x", "-k", "claim"]])
+def test_the_whole_suite_runs_in_several_processes(words: list[str]) -> None:
+    wish = dev.plan(["test", *words])
+
+    assert wish is not None
+    assert wish.commands == (("pytest", "-n", "logical", "--maxprocesses", "4", *words),)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["tests/unit/test_dev.py::test_x"], ["-n", "3"], ["--pdb"], ["--numprocesses=0"]],
+)
+def test_whoever_names_a_file_or_a_way_to_run_gets_just_that(words: list[str]) -> None:
+    wish = dev.plan(["test", *words])
+
+    assert wish is not None
+    assert wish.commands == (("pytest", *words),)
+
+
 @pytest.mark.parametrize("words", [["serve"], ["phone", "add", "--name", "Ana"], ["--version"]])
 def test_other_words_are_those_of_the_sololine_command(words: list[str]) -> None:
     """They need no `dev` dependencies, and paths among them are as seen from where one stands."""
