@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from sololine.clock import SystemClock
@@ -18,6 +18,7 @@ from sololine.core.linking import Code, Method
 from sololine.core.number import Number
 from sololine.core.session import Wish
 from sololine.store.errors import Raced
+from sololine.store.postgres import CONNECTIONS
 from sololine.store.store import TRIES, Store
 from sololine.store.transaction import Transaction
 from tests.contract.store_scenes import (
@@ -183,6 +184,8 @@ async def test_cancelled_work_is_undone_and_blocks_nobody(store: Store) -> None:
 
         await store.run(work)
 
+    engine, connected = store._database.writer, list[object]()
+    event.listen(engine.sync_engine, "connect", lambda *made: connected.append(made))
     for yields in range(40):
         task = asyncio.create_task(count())
         for _ in range(yields):
@@ -193,6 +196,29 @@ async def test_cancelled_work_is_undone_and_blocks_nobody(store: Store) -> None:
     async with store.read() as tx:
         last = await tx.events.last(DEFAULT_TENANT)
         assert len(await tx.events.after(DEFAULT_TENANT, 0, limit=100)) == last >= 1
+    # No connection was thrown away: each goes back to the pool, behind the cancelled one's back.
+    assert len(connected) <= (0 if engine.dialect.name == "sqlite" else CONNECTIONS)
+
+
+async def test_who_is_cancelled_while_it_waits_for_a_lock_stops_at_once(store: Store) -> None:
+    bot = await added(store)
+    holding, release = asyncio.Event(), asyncio.Event()
+
+    async def hold(tx: Transaction) -> None:
+        await tx.sessions.lock(bot)
+        holding.set()
+        await release.wait()
+
+    holder = asyncio.create_task(store.run(hold))
+    await holding.wait()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await wants(store, bot, Wish.ONLINE)
+    assert not holder.done()
+    release.set()
+    await holder
+    assert (await session_of(store, bot)).intent.no == 0
+    await wants(store, bot, Wish.ONLINE)
 
 
 async def test_work_that_waits_is_cancelled_with_its_locks(store: Store) -> None:

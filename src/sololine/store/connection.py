@@ -1,5 +1,6 @@
 """A connection within one transaction: the door through which all statements go."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sololine.core.ids import BotId
 from sololine.store.columns import Row
+from sololine.store.errands import Errands
 
 
 class Connection:
@@ -18,8 +20,12 @@ class Connection:
         now: by the database's clock, when the transaction began; aware, in UTC, whole milliseconds.
     """
 
-    def __init__(self, connection: AsyncConnection, now: datetime, *, writes: bool) -> None:
+    def __init__(
+        self, connection: AsyncConnection, errands: Errands, now: datetime, *, writes: bool
+    ) -> None:
         self._connection = connection
+        self._errands = errands
+        self._asked: asyncio.Task[CursorResult[Any]] | None = None
         self._writes = writes
         self._locked: set[BotId] = set()
         self._counting = False
@@ -31,13 +37,13 @@ class Connection:
         self, statement: Executable, values: Mapping[str, Any] | None = None
     ) -> Sequence[Row]:
         """All rows that `statement` returns."""
-        return (await self._connection.execute(statement, values)).mappings().all()
+        return (await self._execute(statement, values)).mappings().all()
 
     async def row(
         self, statement: Executable, values: Mapping[str, Any] | None = None
     ) -> Row | None:
         """The only row that `statement` returns, or None when it returns none."""
-        return (await self._connection.execute(statement, values)).mappings().one_or_none()
+        return (await self._execute(statement, values)).mappings().one_or_none()
 
     async def change(
         self,
@@ -45,9 +51,23 @@ class Connection:
         values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> int:
         """Write; returns how many rows were changed (not told for a sequence of values)."""
-        result = await self._connection.execute(statement, values)
-        assert isinstance(result, CursorResult)  # noqa: S101 — for the type checker
-        return result.rowcount
+        return (await self._execute(statement, values)).rowcount
+
+    async def _execute(
+        self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+    ) -> CursorResult[Any]:
+        self._asked = self._errands.send(self._connection.execute(statement, values))
+        return await asyncio.shield(self._asked)
+
+    async def end(self, *, commit: bool) -> None:
+        """Commit or undo, and give the connection back; a statement under way is waited for."""
+        try:
+            if self._asked is not None and not self._asked.done():
+                await asyncio.wait([self._asked])
+            if commit:
+                await self._connection.commit()
+        finally:
+            await self._connection.close()
 
     # --- the order of locks: sessions, claims, the tenant's counter
 

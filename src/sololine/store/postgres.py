@@ -25,6 +25,8 @@ CONNECTIONS: Final = 10
 
 CONNECTIONS_MAX: Final = 20
 CONNECT_TIMEOUT_S: Final = 10
+STATEMENT_TIMEOUT_S: Final = 15
+"""How long an answer is waited for: after that the network is taken for dead."""
 
 _SETTINGS: Final = {
     "application_name": "sololine",
@@ -48,8 +50,7 @@ _MIGRATION_LOCK: Final = text("SELECT pg_advisory_xact_lock(7656119765611976)")
 class _PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     """A connection that is ready as soon as it is open.
 
-    SQLAlchemy would ask the database about its JSON types first, which no column of ours has; and a
-    task that was cancelled during these questions would leave the connection open behind it.
+    SQLAlchemy would ask the database about its JSON types first, which no column of ours has.
     """
 
     __slots__ = ()
@@ -60,7 +61,7 @@ class _PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
 
 def open_postgres(url: URL) -> Database:
     """Open the database that `url` names; it connects when it is first used."""
-    engine = _engine(url, _SETTINGS)
+    engine = _engine(url, _SETTINGS, timeout_s=STATEMENT_TIMEOUT_S)
     return Database(
         writer=engine,
         reader=engine.execution_options(
@@ -83,7 +84,7 @@ async def alone_in_postgres(url: URL) -> AsyncIterator[AsyncConnection]:
         await engine.dispose()
 
 
-def _engine(url: URL, settings: dict[str, str]) -> AsyncEngine:
+def _engine(url: URL, settings: dict[str, str], timeout_s: float | None = None) -> AsyncEngine:
     # asyncpg reads the URL itself: it knows what operators write into it (sslmode, several hosts,
     # a password file), and SQLAlchemy does not.
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -92,6 +93,7 @@ def _engine(url: URL, settings: dict[str, str]) -> AsyncEngine:
         return await asyncpg.connect(
             dsn,
             timeout=CONNECT_TIMEOUT_S,
+            command_timeout=timeout_s,
             server_settings=settings,
             connection_class=_PlainConnection,
         )

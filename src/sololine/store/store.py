@@ -10,13 +10,14 @@ from datetime import timedelta
 from typing import Final, Self, TypeVar
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sololine.clock import Clock
 from sololine.store.address import database_at
 from sololine.store.columns import instant, millis
 from sololine.store.connection import Connection
 from sololine.store.database import Database
+from sololine.store.errands import Errands
 from sololine.store.errors import Raced
 from sololine.store.migrate import check_revision
 from sololine.store.transaction import Transaction
@@ -41,6 +42,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._errands = Errands()
         self.shift = timedelta()
 
     @classmethod
@@ -68,6 +70,7 @@ class Store:
 
     async def close(self) -> None:
         """Close all connections; the threads behind SQLite's end with them."""
+        await self._errands.all_done()
         if self._database.writer.pool is not self._database.reader.pool:
             await self._database.reader.dispose()
         await self._database.writer.dispose()
@@ -81,8 +84,8 @@ class Store:
         began = time.monotonic()
         for tried in itertools.count(1):
             try:
-                async with self._database.writer.begin() as connection:
-                    return await work(await self._transaction(connection, writes=True))
+                async with self._transaction(self._database.writer, writes=True) as tx:
+                    return await work(tx)
             except (Raced, DBAPIError) as error:
                 if isinstance(error, DBAPIError) and not self._database.passes(error):
                     raise
@@ -95,9 +98,42 @@ class Store:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction that reads one snapshot; it waits for nobody, and writing in it fails."""
-        async with self._database.reader.begin() as connection:
-            yield await self._transaction(connection, writes=False)
+        async with self._transaction(self._database.reader, writes=False) as tx:
+            yield tx
 
-    async def _transaction(self, connection: AsyncConnection, *, writes: bool) -> Transaction:
-        now = await self._database.now(connection) + self.shift
-        return Transaction(Connection(connection, instant(millis(now)), writes=writes))
+    @asynccontextmanager
+    async def _transaction(
+        self, engine: AsyncEngine, *, writes: bool
+    ) -> AsyncIterator[Transaction]:
+        beginning = self._errands.send(self._begin(engine, writes=writes))
+        try:
+            connection = await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            self._errands.send(_end_after(beginning))
+            raise
+        try:
+            yield Transaction(connection)
+        except (asyncio.CancelledError, GeneratorExit):
+            self._errands.send(connection.end(commit=False))
+            raise
+        except BaseException:
+            await asyncio.shield(self._errands.send(connection.end(commit=False)))
+            raise
+        await asyncio.shield(self._errands.send(connection.end(commit=True)))
+
+    async def _begin(self, engine: AsyncEngine, *, writes: bool) -> Connection:
+        connection = await engine.connect()
+        try:
+            await connection.begin()
+            now = await self._database.now(connection) + self.shift
+        except BaseException:
+            await connection.close()
+            raise
+        return Connection(connection, self._errands, instant(millis(now)), writes=writes)
+
+
+async def _end_after(beginning: asyncio.Task[Connection]) -> None:
+    """Give back a connection that nobody waits for any more."""
+    await asyncio.wait([beginning])
+    if beginning.exception() is None:
+        await beginning.result().end(commit=False)
