@@ -6,7 +6,7 @@ to an open link (`Order`), which are asked for again by the link's next code.
 """
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -80,7 +80,7 @@ LineSignal = Signal | Began | Looked | Granted | Refused | Evicted
 class RequestPairingCode:
     """Ask the open link for a code for the declared number."""
 
-    digits: str
+    digits: str = field(repr=False)
 
 
 Order = RequestPairingCode

@@ -10,6 +10,7 @@ from sololine.core.advance import (
     LineSignal,
     Looked,
     Refused,
+    RequestPairingCode,
     Step,
     advance,
 )
@@ -143,3 +144,10 @@ def test_an_eviction_leaves_an_intent_alone_that_reserves_nothing() -> None:
 
     assert step.session.device is None
     assert not step.session.idle
+
+
+# ---------------------------------------------------------------- secrets
+
+
+def test_an_order_does_not_show_the_number_when_it_is_logged() -> None:
+    assert NUMBER.digits not in repr(RequestPairingCode(digits=NUMBER.digits))
