@@ -29,13 +29,13 @@ USAGE = """\
 Sololine, from a checkout. The first run installs what is needed, into this folder only.
 
   python3 dev.py sandbox          try everything, with a WhatsApp of its own: no phone, no account
-  python3 dev.py serve            run the gateway
-
   python3 dev.py test [...]       run all tests and checks; what follows goes to pytest
-         --skip-services          ... without those that need PostgreSQL or Valkey
-  python3 dev.py check            format, lint, types and layers only
-  python3 dev.py fmt              format the code and mend what the linter can
-  python3 dev.py bench linking    measure the way from connect to connected
+
+  python3 dev.py serve            run the gateway
+  python3 dev.py test --skip-services
+                                  all tests but those that need PostgreSQL or Valkey
+  python3 dev.py check            format, lint, types and floors only
+  python3 dev.py fmt              format the code, and mend what the linter can
 
   python3 dev.py WORD [...]       anything else is a word of the `sololine` command;
                                   `python3 dev.py --help` lists them
@@ -239,7 +239,7 @@ def main(words: list[str]) -> int:
         print(USAGE, end="")
         return 0
     if os.name != "posix":
-        say("Sololine runs on Linux and macOS: on Windows, use it within WSL")
+        say("Sololine runs on Linux: on Windows, use it within WSL")
         return 2
     try:
         refuse_python(sys.version_info[:2])

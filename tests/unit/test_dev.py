@@ -34,7 +34,7 @@ def test_no_words_and_help_ask_for_the_usage(
 
     first, second, *_ = [line for line in capsys.readouterr().out.splitlines() if "dev.py" in line]
     assert "dev.py sandbox" in first
-    assert "dev.py serve" in second
+    assert "dev.py test" in second
 
 
 def test_test_hands_what_follows_to_pytest() -> None:
