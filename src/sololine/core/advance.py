@@ -104,21 +104,23 @@ def advance(session: Session, signal: LineSignal, now: datetime) -> Step:
             return _look(session, now, began=False)
         case Evicted(by=by):
             return _evict(session, by, now)
-        case Granted() | Refused() | QrIssued() | PairingCodeIssued() | LinkingTimedOut():
+        case Granted() | Refused():
             window = session.taken_up
             return _link(session, window, signal, now) if window else Step(session=session)
-        case PasskeyRequired():
-            if session.taken_up is None:
-                return Step(session=session)
-            return _end(session, EndReason.PASSKEY_REQUIRED, now)
         case Linked():
             # The line turns it into Granted or Refused: only the store knows the holder.
             return Step(session=session)
+        case _ if session.link is None:
+            # Whatever a link says that should be closed, it says too late.
+            return Step(session=session)
+        case QrIssued() | PairingCodeIssued() | LinkingTimedOut() | PasskeyRequired():
+            window = session.taken_up
+            return _link(session, window, signal, now) if window else Step(session=session)
         case EngineOutdated():
-            return _end_if_running(session, EndReason.ENGINE_OUTDATED, now)
+            return _end(session, EndReason.ENGINE_OUTDATED, now)
         case EngineStopped() | ConnectRefused():
             return _retry(session, now)
-        case _ if session.device is None or session.state is State.DISCONNECTED:
+        case _ if session.device is None:
             return Step(session=session)
         case _:
             return _run(session, session.device, signal, now)
@@ -213,7 +215,7 @@ def _lift(session: Session, now: datetime) -> Step:
 def _link(
     session: Session,
     window: Window,
-    signal: Granted | Refused | QrIssued | PairingCodeIssued | LinkingTimedOut,
+    signal: Granted | Refused | QrIssued | PairingCodeIssued | LinkingTimedOut | PasskeyRequired,
     now: datetime,
 ) -> Step:
     """Move on within a linking window."""
@@ -232,6 +234,8 @@ def _link(
             return _next_round(session, now)
         case LinkingTimedOut():
             return _end(session, EndReason.WINDOW_OVER, now)
+        case PasskeyRequired():
+            return _end(session, EndReason.PASSKEY_REQUIRED, now)
         case Refused(reason=reason, holder=holder):
             step = _end(session, reason, now)
             told = {"holderBotId": holder} if holder else {}
@@ -293,8 +297,6 @@ def _run(session: Session, device: Device, signal: Signal, now: datetime) -> Ste
 
 def _retry(session: Session, now: datetime) -> Step:
     """Close the link and open it again after a while; a window is given up after some tries."""
-    if session.state is State.DISCONNECTED or session.retry_at is not None:
-        return Step(session=session)
     attempt = session.attempt + 1
     retry_at = now + backoff(attempt, session.bot)
     session = replace(session, attempt=attempt)
@@ -317,12 +319,6 @@ def _evict(session: Session, by: BotId, now: datetime) -> Step:
         # A window that no line took up yet reserves the number: it will not be worked on.
         session = replace(session, obeyed=session.intent.no)
     return _end(session, EndReason.REPLACED_BY_POLICY, now, by=by)
-
-
-def _end_if_running(session: Session, reason: EndReason, now: datetime) -> Step:
-    if session.state is State.DISCONNECTED:
-        return Step(session=session)
-    return _end(session, reason, now)
 
 
 def _end(

@@ -109,6 +109,21 @@ def test_a_line_that_takes_a_connected_session_over_connects_it_whatever_was_ask
     assert advance(ASKED_AGAIN, Began(), NOW).session.state is State.CONNECTING
 
 
+# ---------------------------------------------------------------- closed links
+
+
+@pytest.mark.parametrize("signal", [LinkUp(), QR, LinkingTimedOut(), EngineStopped()])
+def test_what_a_link_says_while_the_session_waits_to_open_it_again_comes_too_late(
+    signal: LineSignal,
+) -> None:
+    later = NOW + timedelta(seconds=5)
+    for waiting in (
+        replace(LINKING, retry_at=later),
+        replace(CONNECTED, state=State.RECONNECTING, retry_at=later),
+    ):
+        assert advance(waiting, signal, NOW) == Step(session=waiting)
+
+
 # ---------------------------------------------------------------- eviction
 
 
