@@ -37,11 +37,14 @@ PATIENCE_S: Final = 10.0
 T = TypeVar("T")
 
 
-async def until(look: Callable[[], Awaitable[T | None]], what: str) -> T:
-    """The first answer of `look`, asked again and again for a bounded time."""
+async def until(look: Callable[[], Awaitable[T | None] | T | None], what: str) -> T:
+    """The first true answer of `look`, asked again and again for a bounded time."""
     deadline = asyncio.get_running_loop().time() + PATIENCE_S
     while asyncio.get_running_loop().time() < deadline:
-        if found := await look():
+        found = look()
+        if isinstance(found, Awaitable):
+            found = await found
+        if found:
             return found
         await asyncio.sleep(0.002)
     raise AssertionError(f"not in time: {what}")

@@ -73,6 +73,7 @@ async def connect(
 
     Raises:
         AlreadyConnected, LinkingPending, NumberTaken: the four refusals before a QR.
+        OtherNumberLinked: the bot's own credentials are of another number than the declared one.
         InvalidNumber, InvalidInput: the declared number is none, or is missing for a code.
         BotNotFound, UserMismatch, NotAllowed: the caller may not use this bot.
     """
@@ -84,6 +85,7 @@ async def connect(
         session = had.session
         resumes = session.device is not None and use_existing is not False
         if resumes and use_existing and _on_its_way(session):
+            _refuse_other_number(session, declared)
             return Connecting(bot=had.bot, session=session, window=None)
         refuse_if_busy(session, tx.now)
         holder = await tx.claims.holder(declared) if declared else None
@@ -97,8 +99,8 @@ async def connect(
                 policy=narrowed,
                 reserves=declared is not None and evicted is None,
             )
-        elif declared and session.device and session.device.number != declared:
-            raise OtherNumberLinked
+        else:
+            _refuse_other_number(session, declared)
         intent = Intent(no=session.intent.no + 1, wish=Wish.ONLINE, window=window)
         after = replace(session, intent=intent)
         if not validate_only:
@@ -271,6 +273,12 @@ def refuse_if_busy(session: Session, now: datetime) -> None:
         raise LinkingPending(ends_at=window.ends_at, seconds_left=window.seconds_left(now))
     if session.device is not None and _on_its_way(session):
         raise AlreadyConnected(connected_at=session.connected_at)
+
+
+def _refuse_other_number(session: Session, declared: Number | None) -> None:
+    """Raise when a number was declared, and the bot's own credentials are of another one."""
+    if declared is not None and session.device is not None and session.device.number != declared:
+        raise OtherNumberLinked
 
 
 def _on_its_way(session: Session) -> bool:
