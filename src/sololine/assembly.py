@@ -35,6 +35,16 @@ def keyring_of(settings: Settings) -> Keyring:
     return Keyring(secret=bytes.fromhex(secret), bootstrap=bootstrap)
 
 
+class OtherCredentials(Exception):
+    """The database speaks of credentials that are not in this data folder."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This database belongs to the credentials in another data folder. "
+            "Let SOLOLINE_DATA_DIR name that folder: all servers of a database share one."
+        )
+
+
 @asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[Store]:
     """The store with its newest schema."""
@@ -65,12 +75,16 @@ async def assembled(
             store=store, bus=bus, policy=settings.conflict_policy, region=settings.region
         )
         if settings.only != "web":
+            credentials = kept(settings.data_dir / "credentials-id", lambda: secrets.token_hex(16))
+            if not await store.run(lambda tx: tx.deployment.bind(credentials)):
+                raise OtherCredentials
             process = stack.enter_context(process_slot(settings.data_dir))
             engine = NeonizeEngine(settings.data_dir, launch)
             stack.push_async_callback(engine.close)
             switchboard = Switchboard(process, store=store, bus=bus, engine=engine)
             await stack.enter_async_context(switchboard.running())
-        yield create_app(gateway, keyring_of(settings), version("sololine"))
+        doors = settings.only != "lines"
+        yield create_app(gateway, keyring_of(settings), version("sololine"), doors=doors)
 
 
 @asynccontextmanager

@@ -44,7 +44,8 @@ class Settings(BaseSettings):
         description="Country (two letters) whose numbers may be written without country code.",
     )
     only: Literal["all", "web", "lines"] = Field(
-        default="all", description="Run only the API, or only the connections, in this process."
+        default="all",
+        description="Run only the API, or only the connections (and the health pages).",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much is logged."

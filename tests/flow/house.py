@@ -138,7 +138,8 @@ class Server:
     async def died(self) -> None:
         """Wait until the process ended by itself."""
         assert self.process is not None
-        await self.process.wait()
+        async with asyncio.timeout(PATIENCE_S):
+            await self.process.wait()
         await self._close()
 
     async def _end(self, how: signal.Signals) -> int:

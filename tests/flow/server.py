@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from sololine.cli.logs import configure_logs
-from sololine.cli.serve import run
+from sololine.cli.running import run
 from sololine.engine.loopback import loopback_launch
 from sololine.settings import Settings
 from tests.flow.moments import die_at

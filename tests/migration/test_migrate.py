@@ -17,7 +17,8 @@ from sololine.core.number import Number
 from sololine.core.session import EndReason, State
 from sololine.store.address import alone_in
 from sololine.store.errors import SchemaBehind
-from sololine.store.migrate import migrate, script_directory, upgrade
+from sololine.store.migrate import HEAD, migrate
+from sololine.store.revisions import script_directory, upgrade
 from sololine.store.store import Store
 from sololine.store.tables import metadata
 from tests.migration.conftest import NewDatabase
@@ -233,3 +234,7 @@ def test_there_is_one_way_up_and_none_down() -> None:
 
 def test_there_are_rows_for_revisions_only() -> None:
     assert REVISIONS[0] in {path.stem for path in ROWS.iterdir()} <= set(REVISIONS)
+
+
+def test_the_code_knows_which_revision_is_the_newest() -> None:
+    assert script_directory().get_current_head() == HEAD

@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(serve.sandbox)
+app.command()(serve.migrate)
 app.add_typer(bot.app)
 app.add_typer(phone.app)
 app.add_typer(keys.app)

@@ -1,42 +1,73 @@
 """`sololine keys …`: API keys of tenants."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
-from sololine.assembly import keyring_of, opened_store
+from sololine.cli.configured import settings_of
 from sololine.cli.output import fail
 from sololine.core.ids import DEFAULT_TENANT, TenantId
-from sololine.settings import Settings
-from sololine.store.transaction import Transaction
-from sololine.web.auth import new_key
+
+if TYPE_CHECKING:
+    from sololine.store.transaction import Transaction
 
 app = typer.Typer(name="keys", help="API keys of tenants.", no_args_is_help=True)
 
-Tenant = Annotated[str, typer.Option(help="The tenant; it is made when there is none yet.")]
+T = TypeVar("T")
+_TENANT_MAX: Final = 64
+Tenant = Annotated[str, typer.Option(help="Whose key it is.")]
 
 
 @app.command()
 def create(
-    tenant: Tenant = DEFAULT_TENANT,
+    tenant: Annotated[
+        str, typer.Option(help="Whose key it will be; a tenant that is new is made.")
+    ] = DEFAULT_TENANT,
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
 ) -> None:
     """Make an API key and print it: the only time it can be seen."""
-    if not tenant.strip() or not tenant.isprintable() or len(tenant) > 64:  # noqa: PLR2004
-        fail("A tenant's name has 1 to 64 printable characters.")
+    from sololine.assembly import keyring_of  # noqa: PLC0415 — loads everything
+    from sololine.web.auth import new_key  # noqa: PLC0415 — see above
+
+    if not tenant.strip() or not tenant.isprintable() or len(tenant) > _TENANT_MAX:
+        fail(f"A tenant's name has 1 to {_TENANT_MAX} printable characters.")
     key = new_key()
-    asyncio.run(_add(TenantId(tenant), key, name))
+    digest = keyring_of(settings_of()).digest(key)
+
+    async def work(tx: "Transaction") -> None:
+        await tx.tenants.ensure(TenantId(tenant))
+        await tx.keys.add(TenantId(tenant), digest, name)
+
+    _run(work)
     typer.echo(key)
 
 
-async def _add(tenant: TenantId, key: str, name: str) -> None:
-    settings = Settings()
-    digest = keyring_of(settings).digest(key)
-    async with opened_store(settings) as store:
+@app.command("list")
+def list_keys(tenant: Tenant = DEFAULT_TENANT) -> None:
+    """List a tenant's API keys; the keys themselves cannot be shown again."""
+    for key in _run(lambda tx: tx.keys.list(TenantId(tenant))):
+        typer.echo(f"{key.id}  {key.created_at:%Y-%m-%d %H:%M}  {key.name}")
 
-        async def work(tx: Transaction) -> None:
-            await tx.tenants.ensure(tenant)
-            await tx.keys.add(tenant, digest, name)
 
-        await store.run(work)
+@app.command()
+def revoke(
+    key: Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")],
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Make an API key void at once."""
+    if not _run(lambda tx: tx.keys.remove(TenantId(tenant), key)):
+        fail(f"The tenant '{tenant}' has no key {key[:20]}. `sololine keys list` shows them.")
+    typer.echo("The key is void.")
+
+
+def _run(work: Callable[["Transaction"], Awaitable[T]]) -> T:
+    """Do something in the service's store, whether or not the service runs."""
+    from sololine.assembly import opened_store  # noqa: PLC0415 — loads everything
+
+    async def run() -> T:
+        async with opened_store(settings_of()) as store:
+            return await store.run(work)
+
+    return asyncio.run(run())

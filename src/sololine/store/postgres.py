@@ -30,6 +30,8 @@ STATEMENT_TIMEOUT_S: Final = 15
 
 _SETTINGS: Final = {
     "application_name": "sololine",
+    # What was committed is on the disk: it may have been acknowledged. Not left to the server.
+    "synchronous_commit": "on",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "10s",
 }

@@ -69,6 +69,15 @@ def _check(name: str, sql: str) -> CheckConstraint:
     return CheckConstraint(sql, name=name)
 
 
+deployment: Final = Table(
+    "deployment",
+    metadata,
+    Column("only_row", Integer, primary_key=True),
+    # Which data folder holds the credentials that the sessions below speak of.
+    Column("credentials_id", Text, nullable=False),
+    _check("only_row", "only_row = 1"),
+)
+
 tenants: Final = Table(
     "tenants",
     metadata,

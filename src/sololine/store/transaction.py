@@ -4,6 +4,7 @@ from sololine.store.attempts import Attempts
 from sololine.store.bots import Bots
 from sololine.store.claims import Claims
 from sololine.store.connection import Connection
+from sololine.store.deployment import Deployment
 from sololine.store.events import Events
 from sololine.store.keys import Keys
 from sololine.store.leases import Leases
@@ -21,6 +22,7 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self.now = connection.now
+        self.deployment = Deployment(connection)
         self.tenants = Tenants(connection)
         self.keys = Keys(connection)
         self.bots = Bots(connection)

@@ -19,8 +19,8 @@ of their own. Every path below `/v1` also answers below `/api/v1`; the WhatsApp 
 """
 
 
-def create_app(gateway: Gateway, keyring: Keyring, version: str) -> FastAPI:
-    """Build the application around a gateway."""
+def create_app(gateway: Gateway, keyring: Keyring, version: str, *, doors: bool = True) -> FastAPI:
+    """Build the application around a gateway; without `doors` it tells its health only."""
     app = FastAPIOffline(
         title="Sololine", version=version, description=_DESCRIPTION, openapi_url="/openapi.json"
     )
@@ -28,11 +28,12 @@ def create_app(gateway: Gateway, keyring: Keyring, version: str) -> FastAPI:
     app.state.keyring = keyring
     problems.install(app)
     app.add_middleware(BodyCap)
-    doors = APIRouter()
-    for door in (bots.router, whatsapp.router, events.router):
-        doors.include_router(door)
-    app.include_router(doors, prefix="/v1")
-    app.include_router(doors, prefix="/api/v1", include_in_schema=False)
-    app.include_router(whatsapp.router, prefix="/api", include_in_schema=False)
     app.include_router(health.router)
+    if doors:
+        every = APIRouter()
+        for door in (bots.router, whatsapp.router, events.router):
+            every.include_router(door)
+        app.include_router(every, prefix="/v1")
+        app.include_router(every, prefix="/api/v1", include_in_schema=False)
+        app.include_router(whatsapp.router, prefix="/api", include_in_schema=False)
     return app

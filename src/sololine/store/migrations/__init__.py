@@ -1,1 +1,1 @@
-"""The revisions of the schema; `sololine.store.migrate` runs them."""
+"""The revisions of the schema; `sololine.store.revisions` runs them."""

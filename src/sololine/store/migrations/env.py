@@ -1,4 +1,4 @@
-"""Runs a migration on the connection that `sololine.store.migrate` hands over."""
+"""Runs a migration on the connection that `sololine.store.revisions` hands over."""
 
 from alembic import context
 

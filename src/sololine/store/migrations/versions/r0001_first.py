@@ -12,6 +12,13 @@ down_revision: Final = None
 def upgrade() -> None:
     """Make all tables."""
     op.create_table(
+        "deployment",
+        sa.Column("only_row", sa.Integer(), nullable=False),
+        sa.Column("credentials_id", sa.Text(), nullable=False),
+        sa.CheckConstraint("only_row = 1", name=op.f("ck_deployment_only_row")),
+        sa.PrimaryKeyConstraint("only_row", name=op.f("pk_deployment")),
+    )
+    op.create_table(
         "tenants",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),

@@ -1,0 +1,125 @@
+"""Running the service, for the commands that do; loads everything, so it is loaded late."""
+
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from sololine.assembly import OtherCredentials, assembled, keyring_of
+from sololine.cli.output import fail
+from sololine.cli.sandbox import Sandbox
+from sololine.engine.launch import WorkerLaunch
+from sololine.engine.loopback import loopback_launch
+from sololine.settings import Settings
+
+_SHUTDOWN_S: Final = 3
+
+_WELCOME: Final = """\
+Sololine's sandbox answers at {url}  (its pages: {url}/docs)
+API key: {key}
+
+Try it in another terminal, in this folder:
+  python3 dev.py bot create Support             # prints the bot's id
+  python3 dev.py bot connect BOT_ID             # opens the linking window
+  python3 dev.py phone add +34600111222 && python3 dev.py phone scan +34600111222 --bot BOT_ID
+"""
+
+
+@asynccontextmanager
+async def _emulator(folder: Path) -> AsyncIterator[dict[str, Any]]:
+    """Run the loopback WhatsApp beside us; it ends with us, however we end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "sololine.emulator",
+        "--folder",
+        str(folder),
+        "--with-parent",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 — pipes
+    try:
+        line = await process.stdout.readline()
+        if not line:
+            fail("The loopback WhatsApp did not start; its message stands above.")
+        yield json.loads(line)
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def run(
+    settings: Settings, launch: WorkerLaunch | None, announce: Callable[[str], None]
+) -> None:
+    """Serve until a signal ends it; `announce` hears the URL when requests are answered."""
+    try:
+        await _serve(settings, launch, announce)
+    except (OtherCredentials, ValueError) as error:
+        fail(str(error))
+
+
+async def _serve(
+    settings: Settings, launch: WorkerLaunch | None, announce: Callable[[str], None]
+) -> None:
+    async with assembled(settings, launch) as app:
+        try:
+            listening = socket.create_server((settings.host, settings.port))
+        except OSError as error:
+            fail(
+                f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}. "
+                "Choose another one with SOLOLINE_PORT."
+            )
+        host, bound = listening.getsockname()[:2]
+        await _Server(_config(app), lambda: announce(f"http://{host}:{bound}")).serve([listening])
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+    )
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+        sys.stdout.flush()
+
+
+async def run_sandbox(settings: Settings) -> None:
+    """Serve with a loopback WhatsApp beside us, until a signal ends it."""
+    async with _emulator(settings.data_dir / "whatsapp") as words:
+        launch = loopback_launch(
+            port=words["port"],
+            ca_file=Path(words["caFile"]),
+            root_public=bytes.fromhex(words["rootPublic"]),
+        )
+        key = keyring_of(settings).bootstrap
+
+        def announce(url: str) -> None:
+            control = f"http://127.0.0.1:{words['controlPort']}"
+            Sandbox(api=url, key=key, control=control).save(settings.data_dir)
+            typer.echo(_WELCOME.format(url=url, key=key))
+
+        await run(settings, launch, announce)
