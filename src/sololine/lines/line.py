@@ -36,7 +36,7 @@ from sololine.core.ids import BotId, DeviceId
 from sololine.core.lease import Lease
 from sololine.core.number import from_jid
 from sololine.core.session import Device, EndReason, Session, State
-from sololine.core.signals import Linked, LoggedOut, Signal
+from sololine.core.signals import ConnectRefused, EngineStopped, Linked, LoggedOut, Signal
 from sololine.engine.port import Engine, Link, LinkClosed, UnreadableCredentials
 from sololine.store.errors import Fenced
 from sololine.store.store import Store
@@ -168,6 +168,8 @@ class Line:
         if committed is None:
             self._session = None
             return
+        if isinstance(signal, EngineStopped | ConnectRefused):
+            log.warning("link lost", bot=self.bot, why=_why(signal))
         self._session = committed.after
         self._due_in = committed.due_in
         if self._open is not None:
@@ -307,6 +309,13 @@ class Line:
         if self._open is not None:
             opened, self._open = self._open, None
             await opened.link.close()
+
+
+def _why(signal: EngineStopped | ConnectRefused) -> str:
+    """What an operator may be told of a lost link."""
+    if isinstance(signal, EngineStopped):
+        return signal.detail or "the engine stopped"
+    return f"WhatsApp refused the login ({signal.code or 'without a reason'})"
 
 
 async def _complete_setup(tx: Transaction, bot_id: BotId) -> None:
