@@ -242,7 +242,9 @@ def _link(
             refused = Event(type=EventType.CONFLICT_REFUSED, data={"reason": reason.value, **told})
             return replace(step, events=(refused, *step.events))
         case Granted(device=device, evicted=evicted):
-            session = replace(session, device=device, linking=None, code=None, attempt=0)
+            session = replace(
+                session, device=device, linking=None, code=None, attempt=0, retry_at=None
+            )
             masked = device.number.masked
             events = [Event(type=EventType.SESSION_LINKED, data={"number": masked})]
             if evicted is not None:

@@ -142,7 +142,7 @@ SESSIONS = {
     "offline": OFFLINE,
     "banned": BANNED,
 }
-WHILE_LINKING = {
+WHILE_LINKING: dict[str, State | EndReason] = {
     "began": State.CONNECTING,
     "granted": State.CONNECTING,
     "refused": EndReason.NUMBER_TAKEN,
@@ -154,7 +154,7 @@ WHILE_LINKING = {
     "login refused": State.CONNECTING,
     "stopped": State.CONNECTING,
 }
-WHILE_LINKED = {
+WHILE_LINKED: dict[str, State | EndReason] = {
     "began": State.CONNECTING,
     "evicted": EndReason.REPLACED_BY_POLICY,
     "up": State.CONNECTED,
