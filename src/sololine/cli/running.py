@@ -109,6 +109,7 @@ class _Server(uvicorn.Server):
 
 async def run_sandbox(settings: Settings) -> None:
     """Serve with a loopback WhatsApp beside us, until a signal ends it."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with _emulator(settings.data_dir / "whatsapp") as words:
         launch = loopback_launch(
             port=words["port"],

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from sololine.core.ids import BotId, TenantId, UserId
 
@@ -50,6 +51,8 @@ class Bot:
                 return BotStatus.CONNECTING
             case Setup.COMPLETE:
                 return BotStatus.ACTIVE if connected else BotStatus.INACTIVE
+            case _ as never:  # pragma: no cover — the type checker proves it
+                assert_never(never)
 
 
 def after_step(setup: Setup, done: Setup) -> Setup:

@@ -10,6 +10,7 @@ Across tenants a number is never given away, whatever the policy.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from sololine.core.ids import BotId, TenantId
 from sololine.core.number import Number
@@ -92,3 +93,5 @@ def decide(
             return Refuse(holder=holder, foreign=False)
         case Policy.REPLACE:
             return Evict(holder=holder)
+        case _ as never:  # pragma: no cover — the type checker proves it
+            assert_never(never)

@@ -19,7 +19,7 @@ set must be logged out of the phone), and the link that the engine should hold o
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from sololine.core.claim import Claim, ClaimKind
 from sololine.core.ids import BotId, DeviceId, TenantId
@@ -244,6 +244,8 @@ class Session:
                 moments.append(self.retry_at or self.since + STALL)
             case State.AWAITING_SCAN | State.CONNECTED:
                 pass
+            case _ as never:  # pragma: no cover — the type checker proves it
+                assert_never(never)
         if self.linking is not None and self.intent.window is not None:
             moments.append(self.intent.window.ends_at)
         return min(moments, default=None)

@@ -8,6 +8,7 @@ go on within `STEP_LIMIT` at any step is cut off.
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
@@ -208,7 +209,9 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
     except (OSError, TimeoutError):
         pass  # it is as closed as it will be
     finally:
-        writer.transport.abort()
+        # A TLS transport that is closed already cannot be aborted in early releases of Python 3.11.
+        with contextlib.suppress(AttributeError):
+            writer.transport.abort()
 
 
 def _write(writer: asyncio.StreamWriter, protocol: ServerProtocol) -> None:

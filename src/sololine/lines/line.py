@@ -78,7 +78,7 @@ class Committed:
     before: Session
     after: Session
     orders: tuple[Order, ...]
-    events: int
+    events: tuple[Event, ...]
     evicted: BotId | None
     due_in: float | None
 
@@ -177,6 +177,8 @@ class Line:
                 self._open.linked = True
             elif isinstance(signal, LoggedOut):
                 self._open.linked = False
+        for event in committed.events:
+            log.info(event.type.value, bot=self.bot, **_told(event))
         if committed.events:
             await self._bus.publish(Notice(topic=SESSIONS, key=self.bot))
             await self._bus.publish(Notice(topic=EVENTS, key=committed.after.tenant))
@@ -218,7 +220,7 @@ class Line:
             before=before,
             after=step.session,
             orders=step.orders,
-            events=len(step.events),
+            events=step.events,
             evicted=evicted,
             due_in=max(0.0, (due - tx.now).total_seconds()) if due is not None else None,
         )
@@ -309,6 +311,12 @@ class Line:
         if self._open is not None:
             opened, self._open = self._open, None
             await opened.link.close()
+
+
+def _told(event: Event) -> dict[str, str]:
+    """What of an event stands in the log beside its type."""
+    reason = event.data.get("reason")
+    return {"reason": reason} if reason else {}
 
 
 def _why(signal: EngineStopped | ConnectRefused) -> str:
