@@ -1,0 +1,151 @@
+"""Processes on one store, one bus and one WhatsApp: lines by themselves, or whole switchboards."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from sololine.actions.gateway import Gateway
+from sololine.bus import Bus
+from sololine.clock import ManualClock
+from sololine.core.ids import BotId, DeviceId, ProcessId
+from sololine.core.lease import Lease
+from sololine.core.session import Session, State
+from sololine.engine.port import Link
+from sololine.lines.line import Line
+from sololine.lines.switchboard import Switchboard
+from sololine.store.store import Store
+from sololine.store.transaction import Transaction
+from tests.fakes.engine import ScriptedEngine, ScriptedLink, ScriptedWhatsApp
+from tests.unit.scenes import session_of, until
+
+
+@dataclass(slots=True)
+class RunningLine:
+    """A line of its own, whose given-up devices are collected instead of logged out."""
+
+    line: Line
+    task: asyncio.Task[None]
+    given_up: list[tuple[DeviceId, Link | None]]
+
+    def look(self) -> None:
+        self.line.look()
+
+    async def ended(self) -> None:
+        """Wait until the line has ended by itself; what it failed with is raised."""
+        async with asyncio.timeout(10):
+            await asyncio.shield(self.task)
+
+    async def heard(self) -> None:
+        """Wait until everything that is in the mailbox now has been dealt with."""
+        await until(self.line._mailbox.empty, "everything is heard")
+
+        async def nothing(_: Transaction) -> None:
+            """Begins when the line's own transaction has ended: there is one writer at a time."""
+
+        await self.line._store.run(nothing)
+
+    async def kill(self) -> None:
+        """End it at once, as a crash would; nothing is written any more."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+@dataclass(slots=True)
+class Stage:
+    """What a test needs to run lines; `gateway` plays the API."""
+
+    gateway: Gateway
+    clock: ManualClock
+    whatsapp: ScriptedWhatsApp = field(default_factory=ScriptedWhatsApp)
+    lines: list[RunningLine] = field(default_factory=list)
+
+    @property
+    def store(self) -> Store:
+        return self.gateway.store
+
+    @property
+    def bus(self) -> Bus:
+        return self.gateway.bus
+
+    async def lease(self, bot: BotId, process: str = "here") -> Lease:
+        lease = await self.store.run(lambda tx: tx.leases.take(bot, ProcessId(process)))
+        assert lease is not None, "another process has the lease"
+        return lease
+
+    async def line(
+        self, bot: BotId, process: str = "here", engine: ScriptedEngine | None = None
+    ) -> RunningLine:
+        """Take the bot's lease and run its line, in a process without a switchboard."""
+        given_up: list[tuple[DeviceId, Link | None]] = []
+        line = Line(
+            bot,
+            await self.lease(bot, process),
+            store=self.store,
+            bus=self.bus,
+            engine=engine or ScriptedEngine(self.whatsapp),
+            retire=lambda device, link: given_up.append((device, link)),
+        )
+        running = RunningLine(line, asyncio.create_task(line.run()), given_up)
+        self.lines.append(running)
+        return running
+
+    @asynccontextmanager
+    async def process(
+        self, name: str = "here", engine: ScriptedEngine | None = None, store: Store | None = None
+    ) -> AsyncIterator[Switchboard]:
+        """A whole process with its switchboard."""
+        switchboard = Switchboard(
+            ProcessId(name),
+            store=store or self.store,
+            bus=self.bus,
+            engine=engine or ScriptedEngine(self.whatsapp),
+        )
+        async with switchboard.running():
+            yield switchboard
+
+    # ------------------------------------------------------------------ what is waited for
+
+    async def session(self, bot: BotId) -> Session:
+        return await session_of(self.store, bot)
+
+    async def reached(self, bot: BotId, state: State) -> Session:
+        """The bot's session, once it is in this state."""
+
+        async def look() -> Session | None:
+            session = await self.session(bot)
+            return session if session.state is state else None
+
+        return await until(look, f"the session is {state.value}")
+
+    async def scanned(self, bot: BotId, number: str, *, up: bool = True) -> DeviceId:
+        """Scan the code that the bot shows, once it shows one; returns the new device."""
+        link = await self.showing(bot)
+        assert link.code is not None
+        self.whatsapp.scan(link.code, number, up=up)
+        return link.device
+
+    async def showing(self, bot: BotId) -> ScriptedLink:
+        """The bot's open link, once the session shows the code that it last issued."""
+
+        async def look() -> ScriptedLink | None:
+            session = await self.session(bot)
+            link = self.whatsapp.links.get(session.linking) if session.linking else None
+            shown = session.code.text if session.code else None
+            return link if link is not None and link.code and link.code == shown else None
+
+        return await until(look, "a code is shown")
+
+    async def opened(self, device: DeviceId) -> ScriptedLink:
+        """The open link of a device, once there is one."""
+        return await until(lambda: self.whatsapp.links.get(device), f"a link of {device} is open")
+
+    async def closed(self, device: DeviceId) -> None:
+        await until(lambda: device not in self.whatsapp.links, f"no link of {device} is open")
+
+    async def devices(self, number: str, *expected: DeviceId) -> None:
+        """Wait until the number's phone lists exactly these devices."""
+        await until(
+            lambda: sorted(self.whatsapp.devices(number)) == sorted(expected),
+            f"the phone lists {expected}",
+        )
