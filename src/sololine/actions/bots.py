@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sololine.actions.gateway import EVENTS, Gateway
-from sololine.bus import Notice
+from sololine.actions.gateway import Gateway
+from sololine.bus import EVENTS, Notice
 from sololine.core.access import Caller, may_use
 from sololine.core.bot import Bot, Setup, after_step
 from sololine.core.errors import InvalidInput, StillLinked

@@ -1,6 +1,7 @@
 """Reading the event log."""
 
-from sololine.actions.gateway import EVENTS, Gateway
+from sololine.actions.gateway import Gateway
+from sololine.bus import EVENTS
 from sololine.core.access import Caller
 from sololine.core.events import LoggedEvent
 from sololine.core.ids import BotId

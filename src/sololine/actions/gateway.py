@@ -5,15 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from sololine.bus import Bus, Notice
+from sololine.bus import EVENTS, SESSIONS, Bus, Notice
 from sololine.core.claim import Policy
 from sololine.core.ids import BotId, TenantId
 from sololine.store.store import Store
-
-SESSIONS: Final = "sessions"
-"""Topic of notices about a bot's session; the key is the bot's id."""
-EVENTS: Final = "events"
-"""Topic of notices about new events; the key is the tenant."""
 
 _LOOK_EVERY_S: Final = 0.25
 """How often a waiting action looks by itself, since a notice may be lost."""

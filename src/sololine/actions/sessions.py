@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from sololine.actions.bots import BotWithSession, owned
-from sololine.actions.gateway import EVENTS, SESSIONS, Gateway
-from sololine.bus import EVERYTHING, Notice
+from sololine.actions.gateway import Gateway
+from sololine.bus import EVENTS, EVERYTHING, SESSIONS, Notice
 from sololine.core.access import Caller
 from sololine.core.bot import Bot
 from sololine.core.claim import Claim, Evict, Grant, Policy, Refuse, decide

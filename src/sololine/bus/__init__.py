@@ -14,6 +14,13 @@ EVERYTHING: Final = "*"
 """The key that means: look at every row of the topic."""
 
 
+SESSIONS: Final = "sessions"
+"""Topic of a bot's session; the key is the bot's id."""
+
+EVENTS: Final = "events"
+"""Topic of a tenant's event log; the key is the tenant."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """Look again at one row.

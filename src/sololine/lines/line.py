@@ -16,8 +16,7 @@ from typing import Final
 
 import structlog
 
-from sololine.actions.gateway import EVENTS, SESSIONS
-from sololine.bus import Bus, Notice
+from sololine.bus import EVENTS, SESSIONS, Bus, Notice
 from sololine.core.advance import (
     Began,
     Evicted,

@@ -11,8 +11,7 @@ from typing import Final
 
 import structlog
 
-from sololine.actions.gateway import EVENTS
-from sololine.bus import Bus, Notice
+from sololine.bus import EVENTS, Bus, Notice
 from sololine.core.advance import backoff
 from sololine.core.events import Event, EventType
 from sololine.core.ids import DeviceId

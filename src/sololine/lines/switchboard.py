@@ -16,8 +16,7 @@ from typing import Final
 
 import structlog
 
-from sololine.actions.gateway import SESSIONS
-from sololine.bus import Bus, Notice
+from sololine.bus import SESSIONS, Bus, Notice
 from sololine.core.ids import BotId, DeviceId, ProcessId
 from sololine.core.lease import RENEWED_EVERY, TRUST, Lease
 from sololine.engine.port import Engine, Link
