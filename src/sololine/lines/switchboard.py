@@ -42,13 +42,26 @@ class Switchboard:
     Args:
         process: the name in leases; guarded by a lock that dies with the process, since a lease
             in this name is taken over at once.
+        monotonic: seconds that never jump back, by which leases are trusted; tests hand in theirs.
+        sleep: waits by the same clock.
     """
 
-    def __init__(self, process: ProcessId, *, store: Store, bus: Bus, engine: Engine) -> None:
+    def __init__(
+        self,
+        process: ProcessId,
+        *,
+        store: Store,
+        bus: Bus,
+        engine: Engine,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._process = process
         self._store = store
         self._bus = bus
         self._engine = engine
+        self._monotonic = monotonic
+        self._sleep = sleep
         self._lines: dict[BotId, asyncio.Task[None]] = {}
         self._running: dict[BotId, Line] = {}
         self._retiring: dict[DeviceId, asyncio.Task[None]] = {}
@@ -116,12 +129,14 @@ class Switchboard:
                 continue
 
     async def _take_lines(self) -> None:
+        # Our own lines may be among the candidates, before those that a predecessor left.
+        limit = TAKEN_AT_ONCE + len(self._lines)
         async with self._store.read() as tx:
-            bots = await tx.leases.candidates(self._process, TAKEN_AT_ONCE)
+            bots = await tx.leases.candidates(self._process, limit)
         for bot in bots:
             if bot in self._lines:
                 continue
-            asked = time.monotonic()
+            asked = self._monotonic()
             lease = await self._take(bot)
             if lease is not None:
                 if not self._lines:
@@ -163,17 +178,23 @@ class Switchboard:
 
     async def _renew(self) -> None:
         """Renew the leases, and stop every line when that was not possible in time."""
+        pause = RENEWED_EVERY.total_seconds()
         while True:
-            await asyncio.sleep(RENEWED_EVERY.total_seconds())
+            await self._sleep(pause)
+            pause = RENEWED_EVERY.total_seconds()
             if not self._lines:
                 continue
-            asked = time.monotonic()
+            asked = self._monotonic()
             try:
                 async with asyncio.timeout(max(0.0, self._trusted_until - asked)):
                     held = await self._store.run(lambda tx: tx.leases.renew(self._process))
             except Exception:
                 log.exception("leases not renewed")
-                if time.monotonic() >= self._trusted_until:
+                left = self._trusted_until - self._monotonic()
+                if left > 0:
+                    # A whole pause might end after the trust does, and after the lease.
+                    pause = min(PAUSE_AFTER_FAULT_S, left)
+                else:
                     await self._stop_lines()
                 continue
             self._trusted_until = asked + TRUST.total_seconds()

@@ -1,10 +1,18 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
 from sololine.actions.gateway import Gateway
 from sololine.clock import ManualClock
 from tests.unit.lines.stage import Stage
+
+
+@pytest.fixture(autouse=True)
+def said() -> Iterator[list[dict[str, object]]]:
+    """What is logged."""
+    with structlog.testing.capture_logs() as entries:
+        yield entries  # type: ignore[misc]  # mappings of text
 
 
 @pytest.fixture
