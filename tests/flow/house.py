@@ -236,9 +236,9 @@ async def other_tenant(server: Server, tenant: str) -> Server:
     return seen
 
 
-async def until(look: Any, what: str) -> Any:
+async def until(look: Any, what: str, patience_s: float = PATIENCE_S) -> Any:
     """The first true answer of `look`, asked again and again for a bounded time."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    deadline = asyncio.get_running_loop().time() + patience_s
     while asyncio.get_running_loop().time() < deadline:
         if found := await look():
             return found
