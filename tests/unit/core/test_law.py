@@ -124,10 +124,18 @@ class Life(RuleBasedStateMachine):
         process=st.sampled_from(PROCESSES),
         declares=st.booleans(),
         policy=st.sampled_from(Policy),
+        asks=st.booleans(),
         hears=st.integers(min_value=0, max_value=2),
     )
     def link(
-        self, bot: BotId, process: ProcessId, policy: Policy, *, declares: bool, hears: int
+        self,
+        bot: BotId,
+        process: ProcessId,
+        policy: Policy,
+        *,
+        declares: bool,
+        asks: bool,
+        hears: int,
     ) -> None:
         """The ordinary way in one rule, to the number that all want: conflicts come soon then."""
         number = NUMBERS[0]
@@ -141,6 +149,8 @@ class Life(RuleBasedStateMachine):
         self.house.look(line)
         if line.scannable:
             self.house.scan(line, number)
+        if asks and about_to_judge(line):
+            self.house.ask_for_the_holder(line)
         for _ in range(min(hears, len(line.mailbox))):
             self.house.hear(line)
 
@@ -246,4 +256,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestTheLaw = Life.TestCase
-TestTheLaw.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)
+TestTheLaw.settings = settings(max_examples=400, stateful_step_count=50, deadline=None)
