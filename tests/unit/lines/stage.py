@@ -37,7 +37,8 @@ class RunningLine:
             await asyncio.shield(self.task)
 
     async def heard(self) -> None:
-        """Wait until everything that is in the mailbox now has been dealt with."""
+        """Wait until everything that was said before has been dealt with."""
+        await asyncio.sleep(0)  # links deliver in the next round of the event loop
         await until(self.line._mailbox.empty, "everything is heard")
 
         async def nothing(_: Transaction) -> None:

@@ -17,6 +17,7 @@ from sololine.core.number import Number
 from sololine.core.session import STALL, EndReason, Session, State, Wish
 from sololine.core.signals import (
     Banned,
+    ConnectRefused,
     CredentialsInUse,
     EngineOutdated,
     EngineStopped,
@@ -646,6 +647,39 @@ async def test_a_link_that_stopped_is_opened_again_after_a_while(stage: Stage) -
 
     assert list(stage.whatsapp.links) == [device]
     assert (await stage.session(bot)).attempt == 0
+
+
+@pytest.mark.parametrize("code", [503, None])
+async def test_a_login_that_whatsapp_refuses_is_tried_again_and_said_to_the_operator(
+    stage: Stage, said: list[dict[str, object]], code: int | None
+) -> None:
+    bot, line = await online_bot(stage)
+    stage.whatsapp.say(device_in(await stage.session(bot)), ConnectRefused(code=code))
+    await stage.reached(bot, State.RECONNECTING)
+    stage.clock.advance(SECOND)
+    line.look()
+    await stage.reached(bot, State.CONNECTED)
+
+    (why,) = [each["why"] for each in said if each["event"] == "link lost"]
+    assert why == f"WhatsApp refused the login ({code or 'without a reason'})"
+
+
+async def test_no_number_and_no_code_stands_in_the_log(
+    stage: Stage, said: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot, line = await online_bot(stage)
+    link = stage.whatsapp.links[device_in(await stage.session(bot))]
+    stage.whatsapp.crash(link.device, "the worker ended")
+    await stage.reached(bot, State.RECONNECTING)
+    await order(stage, bot, unlink=True, monkeypatch=monkeypatch)
+    line.look()
+    await line.ended()
+
+    words = str(said)
+    assert "session.connected" in words
+    assert "session.disconnected" in words
+    assert NUMBER[-7:] not in words
+    assert "qr-" not in words
 
 
 async def test_a_link_that_does_not_come_up_is_replaced(stage: Stage) -> None:

@@ -545,7 +545,6 @@ async def test_a_refused_device_leaves_the_phone(stage: Stage) -> None:
         await stage.reached(bot, State.DISCONNECTED)
         await stage.devices(NUMBER, await device_of(stage, holder))
 
-
         async def told() -> bool:
             return (await events_of(stage.store, bot))[-1] == "device.logged_out"
 
