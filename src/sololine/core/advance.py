@@ -33,8 +33,8 @@ from sololine.core.signals import (
 )
 
 BACKOFF_MAX: Final = timedelta(seconds=60)
-LINKING_ATTEMPTS: Final = 3
-"""Linking workers that may fail in a row before the window is given up."""
+LINKING_ATTEMPTS: Final = 6
+"""Linking workers that may fail in a row before the window is given up, after half a minute."""
 DEAF_AFTER: Final = 2
 """Missed keep-alives after which the link is taken for dead (about 75 s)."""
 
