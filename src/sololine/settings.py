@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+import phonenumbers
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -12,7 +13,12 @@ from sololine.core.claim import Policy
 class Settings(BaseSettings):
     """What an operator can choose; `docs/howto/settings.md` explains each one."""
 
-    model_config = SettingsConfigDict(env_prefix="SOLOLINE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SOLOLINE_",
+        env_ignore_empty=True,  # an empty host, say, would listen on every interface
+        extra="ignore",
+        frozen=True,
+    )
 
     host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
     port: int = Field(
@@ -58,13 +64,12 @@ class Settings(BaseSettings):
 
     @field_validator("region")
     @classmethod
-    def _two_letters(cls, region: str | None) -> str | None:
+    def _known(cls, region: str | None) -> str | None:
         if region is None or not region.strip():
             return None
         region = region.strip().upper()
-        if len(region) != 2 or not region.isalpha():  # noqa: PLR2004 — ISO 3166 alpha-2
-            msg = "a country is written with two letters, for example ES"
-            raise ValueError(msg)
+        if region not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError("write the country with its two letters (ISO 3166), like ES or GB")
         return region
 
     @property

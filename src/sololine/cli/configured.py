@@ -19,4 +19,5 @@ def settings_of(port: int | None = None) -> "Settings":
     except ValidationError as error:
         first = error.errors()[0]
         name = f"SOLOLINE_{str(first['loc'][0]).upper()}"
-        fail(f"{name} is wrong: {first['msg'][:1].lower()}{first['msg'][1:]}.")
+        reason = first["msg"].removeprefix("Value error, ")
+        fail(f"{name} is wrong: {reason[:1].lower()}{reason[1:]}.")

@@ -1,0 +1,119 @@
+"""Assembling the service; that what is assembled works is what the flow tests show."""
+
+import stat
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from sololine.assembly import OtherCredentials, assembled, keyring_of, opened_store
+from sololine.core.ids import DEFAULT_TENANT
+from sololine.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("SOLOLINE_DATA_DIR", str(tmp_path / "data"))
+    return Settings(_env_file=None)
+
+
+def with_(settings: Settings, **changes: object) -> Settings:
+    return settings.model_copy(update=changes)
+
+
+def test_keys_are_made_at_the_first_start_and_the_same_at_the_next(settings: Settings) -> None:
+    first, second = keyring_of(settings), keyring_of(settings)
+
+    assert first == second
+    assert len(first.secret) == 32
+    assert first.bootstrap.startswith("sl_")
+    names = sorted(path.name for path in settings.data_dir.iterdir())
+    assert names == ["api-key", "secret"]
+
+
+def test_a_key_from_the_settings_is_used_and_not_written_down(settings: Settings) -> None:
+    keyring = keyring_of(Settings(data_dir=settings.data_dir, api_key="chosen"))
+
+    assert keyring.bootstrap == "chosen"
+    assert [path.name for path in settings.data_dir.iterdir()] == ["secret"]
+
+
+def test_every_folder_has_keys_of_its_own(settings: Settings, tmp_path: Path) -> None:
+    other = keyring_of(with_(settings, data_dir=tmp_path / "other"))
+
+    assert keyring_of(settings).secret != other.secret
+    assert keyring_of(settings).bootstrap != other.bootstrap
+
+
+async def test_a_store_is_ready_when_it_is_open(settings: Settings) -> None:
+    async with opened_store(settings) as store, store.read() as tx:
+        assert await tx.tenants.exists(DEFAULT_TENANT)
+
+    assert stat.S_IMODE(settings.data_dir.stat().st_mode) == 0o700
+    async with opened_store(settings) as store, store.read() as tx:
+        assert await tx.tenants.exists(DEFAULT_TENANT)
+
+
+async def statuses(settings: Settings, *paths: str) -> list[int]:
+    """What the assembled service answers there."""
+    async with assembled(settings) as app:
+        transport = httpx2.ASGITransport(app)
+        key = keyring_of(settings).bootstrap
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://sololine", headers={"x-api-key": key}
+        ) as client:
+            return [(await client.get(path)).status_code for path in paths]
+
+
+PATHS = ("/v1/events", "/health/live", "/health/ready")
+
+
+async def test_a_service_answers_and_runs_lines(settings: Settings) -> None:
+    assert await statuses(settings, *PATHS) == [200, 200, 200]
+    assert (settings.data_dir / "processes" / "0.lock").exists()
+
+
+async def test_a_service_for_the_api_alone_runs_no_lines(settings: Settings) -> None:
+    assert await statuses(with_(settings, only="web"), *PATHS) == [200, 200, 200]
+    assert not (settings.data_dir / "processes").exists()
+    assert not (settings.data_dir / "credentials-id").exists()
+
+
+async def test_a_service_for_lines_alone_answers_about_its_health_only(settings: Settings) -> None:
+    assert await statuses(with_(settings, only="lines"), *PATHS) == [404, 200, 200]
+
+
+async def test_a_database_is_not_run_with_the_credentials_of_another_folder(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Its bots would all seem logged out, and their numbers would be given away."""
+    async with assembled(settings):
+        pass
+    elsewhere = with_(settings, data_dir=tmp_path / "other", database_url=settings.store_url)
+
+    with pytest.raises(OtherCredentials, match="Let SOLOLINE_DATA_DIR name that folder"):
+        async with assembled(elsewhere):
+            pass
+    async with assembled(with_(elsewhere, only="web")):
+        pass  # the API needs no credentials
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"database_url": "mysql://localhost/x"}, {"redis_url": "http://localhost"}]
+)
+async def test_an_address_that_is_none_is_refused_before_anything_runs(
+    settings: Settings, wrong: dict[str, str]
+) -> None:
+    with pytest.raises(ValueError, match=r"://"):
+        async with assembled(with_(settings, **wrong)):
+            pass
+
+    assert not (settings.data_dir / "processes").exists()
+
+
+async def test_a_bus_that_is_away_does_not_keep_the_service_from_starting(
+    settings: Settings,
+) -> None:
+    away = with_(settings, redis_url="redis://127.0.0.1:1", only="web")
+
+    assert await statuses(away, "/health/ready") == [200]
