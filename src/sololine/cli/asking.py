@@ -2,6 +2,7 @@
 
 import json
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx2
 
@@ -33,5 +34,11 @@ def ask(client: httpx2.Client, method: str, path: str, **options: Any) -> Any:
     except ValueError:
         words = {}
     if answer.is_error:
-        fail(str(words.get("message", f"The sandbox answered {answer.status_code}.")))
+        told = words.get("message") if isinstance(words, dict) else None
+        fail(told or f"The sandbox answered {answer.status_code}.")
     return words
+
+
+def part(word: str) -> str:
+    """A word that somebody typed, as one part of a path."""
+    return quote(word, safe="")

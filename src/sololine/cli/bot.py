@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sololine.cli.asking import api, ask
+from sololine.cli.asking import api, ask, part
 
 app = typer.Typer(
     name="bot", help="Create and connect bots of a running sandbox.", no_args_is_help=True
@@ -27,8 +27,15 @@ def create(
 @app.command("list")
 def list_bots(user: User = "default") -> None:
     """List a user's bots and where their connections stand."""
+    bots: list[dict[str, Any]] = []
+    asked: dict[str, str] = {}
     with api() as service:
-        bots = ask(service, "GET", f"/v1/bots/{user}")["bots"]
+        while True:
+            page = ask(service, "GET", f"/v1/bots/{part(user)}", params=asked)
+            bots += page["bots"]
+            if page["nextAfter"] is None:
+                break
+            asked = {"after": page["nextAfter"]}
     for bot in bots:
         connection = bot["connection"]
         ended = f" ({connection['endReason']})" if connection["endReason"] else ""
@@ -61,7 +68,7 @@ def connect(
     if policy is not None:
         body["conflictPolicy"] = policy
     with api() as service:
-        answer = ask(service, "POST", f"/v1/whatsapp/connect/{bot}", json=body)
+        answer = ask(service, "POST", f"/v1/whatsapp/connect/{part(bot)}", json=body)
     typer.echo(answer["message"])
 
 
@@ -75,5 +82,5 @@ def disconnect(
     """Disconnect a bot and free its number."""
     body = {"unlink": not keep_number}
     with api() as service:
-        answer = ask(service, "POST", f"/v1/whatsapp/disconnect/{bot}", json=body)
+        answer = ask(service, "POST", f"/v1/whatsapp/disconnect/{part(bot)}", json=body)
     typer.echo(answer["message"])

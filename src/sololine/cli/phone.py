@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import httpx2
 import typer
 
-from sololine.cli.asking import api, ask, control
+from sololine.cli.asking import api, ask, control, part
 from sololine.cli.output import fail
 
 app = typer.Typer(
@@ -85,7 +85,7 @@ def unlink(
 def _link(number: str, bot: str, *, shown: str, verb: str) -> None:
     with api() as service, control() as whatsapp:
         seen = _last_event(service)
-        code = ask(service, "GET", f"/v1/whatsapp/qr/{bot}", params={"wait": 10})
+        code = ask(service, "GET", f"/v1/whatsapp/qr/{part(bot)}", params={"wait": 10})
         if code[shown] is None:
             fail(f"The bot was connected with method {code['method']}: it shows no {shown}.")
         word = "qr" if verb == "scan" else "code"
