@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sololine.core.ids import BotId
+from sololine.core.ids import BotId, is_bot_id
 
 
 class SololineError(Exception):
@@ -81,7 +81,9 @@ class BotNotFound(NotFound):
     code = "bot_not_found"
 
     def __init__(self, bot: str) -> None:
-        super().__init__(f"There is no bot '{bot[:64]}'. List your bots to find its id.")
+        # What is no bot's id may be anything, a phone number too, so it is not shown.
+        named = f"no bot '{bot}'" if is_bot_id(bot) else "no such bot"
+        super().__init__(f"There is {named}. List your bots to find its id.")
 
 
 class NotAuthenticated(SololineError):

@@ -10,41 +10,30 @@ follows from it leaves a row from which the next line does the same.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Final
+from dataclasses import dataclass
 
 import structlog
 
 from sololine.bus import EVENTS, SESSIONS, Bus, Notice
 from sololine.core.advance import (
     Began,
-    Evicted,
-    Granted,
     LineSignal,
     Looked,
     Order,
-    Refused,
     RequestPairingCode,
-    advance,
 )
-from sololine.core.bot import Setup
-from sololine.core.claim import Evict, Grant, Refuse, decide
 from sololine.core.events import Event
 from sololine.core.ids import BotId, DeviceId
 from sololine.core.lease import Lease
-from sololine.core.number import from_jid
-from sololine.core.session import Device, EndReason, Session, State
+from sololine.core.session import Session
 from sololine.core.signals import ConnectRefused, EngineStopped, Linked, LoggedOut, Signal
 from sololine.engine.port import Engine, Link, LinkClosed, UnreadableCredentials
+from sololine.lines.step import RETIRING, commit
 from sololine.store.errors import Fenced
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 
 log = structlog.get_logger()
-
-RETIRING: Final = timedelta(seconds=30)
-"""How long a line has a device that it gave up to itself, before a sweep may take it over."""
 
 
 @dataclass(slots=True)
@@ -68,18 +57,6 @@ class Said:
 
     signal: LineSignal
     by: object | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """What a step's transaction made durable."""
-
-    before: Session
-    after: Session
-    orders: tuple[Order, ...]
-    events: tuple[Event, ...]
-    evicted: BotId | None
-    due_in: float | None
 
 
 Retire = Callable[[DeviceId, Link | None], None]
@@ -124,7 +101,10 @@ class Line:
             await self._begin()
             while self._session is not None and not self._session.idle:
                 await self._follow(self._session)
-                await self._step(await self._heard())
+                signal = await self._heard()
+                if isinstance(signal, EngineStopped):
+                    await self._recover(self._session)
+                await self._step(signal)
         except Fenced:
             log.info("line gives way", bot=self.bot, term=self.lease.term)
             await self._give_way()
@@ -152,18 +132,23 @@ class Line:
             session = await tx.sessions.get(self.bot)
         if session is None:
             return
-        if session.linking is not None:
-            # A phone may have accepted the link while nobody was there to hear of it.
-            try:
-                found = await self._engine.linked(session.linking)
-            except UnreadableCredentials:
-                found = None  # of no use to anyone; the next round gives them up
-            if found is not None:
-                await self._step(found)
+        await self._recover(session)
         await self._step(Began())
 
+    async def _recover(self, session: Session) -> None:
+        """Take up a link that a phone accepted while nobody was there to hear of it."""
+        if session.linking is None:
+            return
+        await self._close()
+        try:
+            found = await self._engine.linked(session.linking)
+        except UnreadableCredentials:
+            return  # of no use to anyone; the next round gives them up
+        if found is not None:
+            await self._step(found)
+
     async def _step(self, signal: LineSignal) -> None:
-        committed = await self._store.run(lambda tx: self._commit(tx, signal))
+        committed = await self._store.run(lambda tx: commit(tx, self.bot, self.lease, signal))
         if committed is None:
             self._session = None
             return
@@ -186,75 +171,6 @@ class Line:
         await self._part(committed.before.devices - committed.after.devices)
         for order in committed.orders:
             await self._obey(order)
-
-    async def _commit(self, tx: Transaction, signal: LineSignal) -> Committed | None:
-        """One transaction: facts, decision, and everything that follows from it in the store."""
-        before = await tx.sessions.lock(self.bot)
-        if before is None:
-            return None
-        lease = await tx.leases.of(self.bot)
-        if lease is None or (lease.process, lease.term) != (self.lease.process, self.lease.term):
-            raise Fenced(self.bot, self.lease.term)
-        evicted: BotId | None = None
-        lost: tuple[Event, ...] = ()
-        if isinstance(signal, Linked):
-            signal = await self._judge(tx, before, signal)
-            if isinstance(signal, Granted) and signal.evicted is not None:
-                evicted = signal.evicted
-                lost = await self._evict(tx, evicted)
-        step = advance(before, signal, tx.now)
-        if step.session != before:
-            await tx.sessions.save_life(before, step.session, self.lease)
-        for device in before.devices - step.session.devices:
-            await tx.retired.take(device, self.lease.process, RETIRING)
-        if step.session.state is State.CONNECTED and before.state is not State.CONNECTED:
-            await _complete_setup(tx, self.bot)
-        # The tenant's counter is the last lock of a transaction, so events come last.
-        if evicted is not None and lost:
-            await tx.events.append(before.tenant, evicted, *lost)
-        if step.events:
-            await tx.events.append(before.tenant, self.bot, *step.events)
-        due = step.session.due()
-        return Committed(
-            before=before,
-            after=step.session,
-            orders=step.orders,
-            events=step.events,
-            evicted=evicted,
-            due_in=max(0.0, (due - tx.now).total_seconds()) if due is not None else None,
-        )
-
-    async def _judge(self, tx: Transaction, session: Session, linked: Linked) -> LineSignal:
-        """Whether the number that was just linked may be this bot's."""
-        window = session.taken_up
-        if window is None or session.linking is None:
-            return Looked()
-        number = from_jid(linked.jid)
-        if window.number is not None and window.number != number:
-            return Refused(reason=EndReason.NUMBER_MISMATCH)
-        holder = await tx.claims.holder(number)
-        verdict = decide(
-            holder, bot=self.bot, tenant=session.tenant, policy=window.policy, now=tx.now
-        )
-        device = Device(
-            id=session.linking, number=number, jid=linked.jid, lid=linked.lid, linked_at=tx.now
-        )
-        match verdict:
-            case Grant():
-                return Granted(device=device)
-            case Evict(holder=other):
-                return Granted(device=device, evicted=other.bot)
-            case Refuse(holder=other, foreign=foreign):
-                return Refused(reason=EndReason.NUMBER_TAKEN, holder=None if foreign else other.bot)
-
-    async def _evict(self, tx: Transaction, bot: BotId) -> tuple[Event, ...]:
-        """Take the number from its holder, in the newcomer's transaction; returns its events."""
-        holder = await tx.sessions.lock(bot)
-        if holder is None:
-            return ()
-        step = advance(holder, Evicted(by=self.bot), tx.now)
-        await tx.sessions.evict(holder, step.session)
-        return step.events
 
     async def _obey(self, order: Order) -> None:
         match order:
@@ -323,10 +239,3 @@ def _why(signal: EngineStopped | ConnectRefused) -> str:
     if isinstance(signal, EngineStopped):
         return signal.detail or "the engine stopped"
     return f"WhatsApp refused the login ({signal.code or 'without a reason'})"
-
-
-async def _complete_setup(tx: Transaction, bot_id: BotId) -> None:
-    """A bot whose last open step was connecting is complete once it was connected."""
-    bot = await tx.bots.get(bot_id)
-    if bot is not None and bot.setup is Setup.CONNECT:
-        await tx.bots.update(replace(bot, setup=Setup.COMPLETE))
