@@ -102,8 +102,8 @@ class Line:
             while self._session is not None and not self._session.idle:
                 await self._follow(self._session)
                 signal = await self._heard()
-                if isinstance(signal, EngineStopped):
-                    await self._recover(self._session)
+                if isinstance(signal, EngineStopped) and await self._recover(self._session):
+                    continue
                 await self._step(signal)
         except Fenced:
             log.info("line gives way", bot=self.bot, term=self.lease.term)
@@ -135,17 +135,18 @@ class Line:
         await self._recover(session)
         await self._step(Began())
 
-    async def _recover(self, session: Session) -> None:
-        """Take up a link that a phone accepted while nobody was there to hear of it."""
+    async def _recover(self, session: Session) -> bool:
+        """Take up a link that a phone accepted while nobody was there to tell; False without one."""
         if session.linking is None:
-            return
+            return False
         await self._close()
         try:
             found = await self._engine.linked(session.linking)
         except UnreadableCredentials:
-            return  # of no use to anyone; the next round gives them up
+            return False  # of no use to anyone; the next round gives them up
         if found is not None:
             await self._step(found)
+        return found is not None
 
     async def _step(self, signal: LineSignal) -> None:
         committed = await self._store.run(lambda tx: commit(tx, self.bot, self.lease, signal))

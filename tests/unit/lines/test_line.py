@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from sololine.actions import bots, sessions
-from sololine.core.advance import Began
+from sololine.core.advance import LINKING_ATTEMPTS, Began
 from sololine.core.bot import Setup
 from sololine.core.claim import Policy
 from sololine.core.ids import BotId, DeviceId
@@ -478,14 +478,14 @@ async def test_a_scan_that_comes_with_the_end_of_the_window_is_given_up_with_its
     assert await retired_of(stage.store, device) is not None
 
 
-async def test_a_worker_that_fails_is_replaced_after_a_while_and_the_third_time_not(
+async def test_a_worker_that_fails_is_replaced_after_a_while_and_the_last_time_not(
     stage: Stage,
 ) -> None:
     bot = await new_bot(stage.gateway)
     await connect(stage.gateway, bot)
     line = await stage.line(bot)
     seen = []
-    for attempt in (1, 2):
+    for attempt in range(1, LINKING_ATTEMPTS):
         device = (await stage.showing(bot)).device
         seen.append(device)
         # A code that was shown says that the worker works; these fail before.
@@ -500,15 +500,30 @@ async def test_a_worker_that_fails_is_replaced_after_a_while_and_the_third_time_
         assert session.retry_at is not None
         assert timedelta(0) < session.retry_at - stage.clock.now() <= 2**attempt * SECOND
         assert stage.whatsapp.links == {}
-        stage.clock.advance(60 * SECOND)
+        stage.clock.advance(session.retry_at - stage.clock.now())
         line.look()
     device = (await stage.showing(bot)).device
-    await change_attempt(stage, line, 2)
+    await change_attempt(stage, line, LINKING_ATTEMPTS - 1)
     stage.whatsapp.crash(device)
     await line.ended()
 
     assert reason_of(await stage.session(bot)) is EndReason.UNREACHABLE
     assert [each for each, _ in line.given_up] == [*seen, device]
+
+
+async def test_a_scan_whose_worker_died_before_it_could_tell_is_believed(stage: Stage) -> None:
+    bot = await new_bot(stage.gateway)
+    await connect(stage.gateway, bot)
+    line = await stage.line(bot)
+    link = await stage.showing(bot)
+    # The phone and the disk know of it; the worker's last word is that it is gone.
+    stage.whatsapp.credentials[link.device] = Linked(jid=f"{NUMBER}:9@s.whatsapp.net", lid="")
+    stage.whatsapp.crash(link.device)
+
+    session = await stage.reached(bot, State.CONNECTED)
+    assert session.device is not None
+    assert (session.device.id, session.device.number.digits) == (link.device, NUMBER)
+    assert line.given_up == []
 
 
 async def change_attempt(stage: Stage, line: RunningLine, attempt: int) -> None:
