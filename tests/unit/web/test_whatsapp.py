@@ -3,7 +3,7 @@ import pytest
 
 from sololine.actions.gateway import Gateway
 from sololine.clock import ManualClock
-from sololine.core.advance import Began
+from sololine.core.advance import Began, Looked
 from sololine.core.claim import Policy
 from sololine.core.linking import WINDOW, Method
 from sololine.core.session import State
@@ -272,3 +272,46 @@ async def test_the_events_of_one_bot_can_be_read_alone_and_in_pieces(
     ]
     assert {each["botId"] for each in first["events"] + second["events"]} == {bot}
     assert (third["events"], third["last"]) == ([], second["last"])
+
+
+async def test_a_number_is_checked_for_a_bot_before_it_connects(
+    door: httpx2.AsyncClient, gateway: Gateway
+) -> None:
+    holder, bot = await connected_bot(gateway, name="Support"), await new_bot(gateway)
+    path = "/v1/whatsapp/validate-connection"
+
+    free = await door.post(path, json={"botId": bot, "phoneNumber": f"+{OTHER_NUMBER}"})
+    taken = await door.post(path, json={"botId": bot, "phoneNumber": f"{NUMBER}:7@s.whatsapp.net"})
+    busy = await door.post(path, json={"botId": holder})
+    nobody = await door.post(path, json={"botId": "bot_x"})
+
+    assert free.json() == {
+        "success": True,
+        "canConnect": True,
+        "message": "WhatsApp number available for connection",
+    }
+    assert (taken.status_code, taken.json()["conflictingBot"]["botId"]) == (409, holder)
+    assert (busy.status_code, busy.json()["error"]) == (409, "already_connected")
+    assert nobody.status_code == 404
+
+
+async def test_conflicts_are_resolved_on_request_and_what_is_left_is_told(
+    door: httpx2.AsyncClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sololine.actions.sessions.SETTLED_WITHIN_S", 0)
+    path = "/v1/whatsapp/session-check"
+    none = (await door.post(path)).json()
+    bot = await connected_bot(gateway)
+    await door.post(f"/v1/whatsapp/disconnect/{bot}")
+    await move(gateway.store, bot, Looked())
+    left = (await door.post(path)).json()
+
+    assert none == {
+        "success": True,
+        "resolved": 0,
+        "left": 0,
+        "message": "There are no conflicts.",
+    }
+    assert (left["resolved"], left["left"]) == (0, 1)
+    assert "tried again" in left["message"]
+    assert (await door.get(path)).json()["stats"]["duplicates"] == 1
