@@ -136,7 +136,7 @@ class Line:
         await self._step(Began())
 
     async def _recover(self, session: Session) -> bool:
-        """Take up a link that a phone accepted while nobody was there to tell; False without one."""
+        """Take up a link that a phone accepted unheard; whether there was one."""
         if session.linking is None:
             return False
         await self._close()
