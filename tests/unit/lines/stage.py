@@ -20,6 +20,10 @@ from tests.fakes.engine import ScriptedEngine, ScriptedLink, ScriptedWhatsApp
 from tests.unit.scenes import session_of, until
 
 
+async def nothing(_: Transaction) -> None:
+    """Begins when the transactions before it have ended: there is one writer at a time."""
+
+
 @dataclass(slots=True)
 class RunningLine:
     """A line of its own, whose given-up devices are collected instead of logged out."""
@@ -40,10 +44,6 @@ class RunningLine:
         """Wait until everything that was said before has been dealt with."""
         await asyncio.sleep(0)  # links deliver in the next round of the event loop
         await until(self.line._mailbox.empty, "everything is heard")
-
-        async def nothing(_: Transaction) -> None:
-            """Begins when the line's own transaction has ended: there is one writer at a time."""
-
         await self.line._store.run(nothing)
 
     async def kill(self) -> None:
@@ -118,6 +118,12 @@ class Stage:
             return session if session.state is state else None
 
         return await until(look, f"the session is {state.value}")
+
+    async def quiet(self) -> None:
+        """Wait until lines have looked again after their own last notices."""
+        for _ in range(3):  # the notice is heard, the line looks, nothing has changed
+            await asyncio.sleep(0)
+            await self.store.run(nothing)
 
     async def scanned(self, bot: BotId, number: str, *, up: bool = True) -> DeviceId:
         """Scan the code that the bot shows, once it shows one; returns the new device."""

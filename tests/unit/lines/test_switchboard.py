@@ -139,6 +139,7 @@ async def online(stage: Stage, number: str = NUMBER) -> BotId:
     await connect(stage.gateway, bot)
     await stage.scanned(bot, number)
     await stage.reached(bot, State.CONNECTED)
+    await stage.quiet()
     return bot
 
 
