@@ -100,6 +100,7 @@ class Server:
             sys.executable,
             *("-m", "tests.flow.server", str(words["port"]), words["caFile"], words["rootPublic"]),
             *((str(die_at), str(self.count_file)) if die_at is not None else ()),
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={
                 **os.environ,

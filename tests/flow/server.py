@@ -5,7 +5,9 @@ the process kills itself there, as `kill -9` would (see `moments.py`).
 """
 
 import asyncio
+import os
 import sys
+import threading
 from pathlib import Path
 
 from sololine.cli.logs import configure_logs
@@ -15,12 +17,20 @@ from sololine.settings import Settings
 from tests.flow.moments import die_at
 
 
+def follow_parent() -> None:
+    """End with the tests, however they end: their end of stdin closes then."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
 def main() -> None:
     port, ca_file, root_public, *rest = sys.argv[1:]
     configure_logs("info")
     launch = loopback_launch(
         port=int(port), ca_file=Path(ca_file), root_public=bytes.fromhex(root_public)
     )
+
+    threading.Thread(target=follow_parent, daemon=True).start()
 
     def announce(url: str) -> None:
         if rest:
