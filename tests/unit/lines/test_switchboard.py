@@ -675,8 +675,12 @@ async def test_a_device_that_is_being_logged_out_is_not_logged_out_twice_at_once
         bot = await online(stage)
         await sessions.disconnect(stage.gateway, KEY_CALLER, bot, user=None)
         await going.wait()
+        device = next(iter(stage.whatsapp.links))
         stage.clock.advance(timedelta(minutes=5))
         await sweep(stage)
+        retired = await retired_of(stage.store, device)
+        assert retired is not None
+        assert retired.tries == 1
         may_end.set()
         await stage.devices(NUMBER)
 
