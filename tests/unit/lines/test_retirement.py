@@ -165,6 +165,22 @@ async def test_a_device_that_was_never_linked_is_just_forgotten(
     assert "device.logged_out" not in await events_of(stage.store, bot)
 
 
+async def test_what_is_left_on_disk_of_a_device_is_deleted_before_its_row(
+    stage: Stage, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files without credentials in them, say: after the row nobody would know of them."""
+    _, device = await given_up(stage, engine, monkeypatch, linked=False)
+    rows = []
+
+    async def forget(asked: DeviceId) -> None:
+        rows.append(await retired_of(stage.store, asked))
+
+    monkeypatch.setattr(engine, "forget", forget)
+
+    assert await retire(stage, engine, device) is None
+    assert [row.device for row in rows if row is not None] == [device]
+
+
 async def test_a_device_that_its_phone_has_removed_meanwhile_is_forgotten(
     stage: Stage, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

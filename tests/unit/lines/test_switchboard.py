@@ -434,12 +434,13 @@ async def test_a_store_that_never_answers_is_as_good_as_one_that_fails(
 
 
 async def test_a_process_without_lines_renews_nothing_and_stops_nothing(
-    stage: Stage, hours: Hours, fragile: FragileStore
+    stage: Stage, hours: Hours, fragile: FragileStore, said: list[dict[str, object]]
 ) -> None:
     async with process(stage, hours, fragile):
         fragile.fails = True
         await hours.pass_(10 * TRUST)
         fragile.fails = False
+        assert "leases not renewed" not in {each["event"] for each in said}
         await hours.pass_(TRUST)
         device = await device_of(stage, await online(stage))
         await hours.pass_(10 * TRUST)
