@@ -22,6 +22,10 @@ def _digits(number: str) -> str:
     return digits
 
 
+def _other(number: str | None) -> str | None:
+    return None if number is None else _digits(number)
+
+
 Number = Annotated[
     str,
     typer.Argument(help="The phone's number, for example +34600111222.", callback=_digits),
@@ -80,6 +84,39 @@ def unlink(
     with control() as whatsapp:
         ask(whatsapp, "DELETE", f"/phones/{number}/devices/{device}")
     typer.echo(f"Device {device} was removed from +{number}.")
+
+
+@app.command()
+def fault(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="drop, mute, stream_error, replaced, device_removed, login_failure, "
+            "client_outdated, passkey or slow."
+        ),
+    ],
+    number: Annotated[
+        str | None, typer.Option(help="Whom it strikes; everyone, when left out.", callback=_other)
+    ] = None,
+    times: Annotated[int, typer.Option(help="For how many occasions.", min=1)] = 1,
+    reason: Annotated[
+        int | None, typer.Option(help="Of a login_failure: 401 logged out, 402 banned, …")
+    ] = None,
+) -> None:
+    """Order a fault: the next time it can strike, it does."""
+    words = {"kind": kind, "times": times, "number": number, "reason": reason}
+    with control() as whatsapp:
+        given = {name: word for name, word in words.items() if word is not None}
+        ask(whatsapp, "POST", "/faults", json=given)
+    typer.echo(f"{kind} is armed for {f'+{number}' if number else 'everyone'}.")
+
+
+@app.command()
+def heal() -> None:
+    """Take back every fault that is armed."""
+    with control() as whatsapp:
+        ask(whatsapp, "DELETE", "/faults")
+    typer.echo("No fault is armed.")
 
 
 def _link(number: str, bot: str, *, shown: str, verb: str) -> None:

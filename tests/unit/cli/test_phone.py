@@ -168,3 +168,23 @@ def test_a_bot_that_is_never_heard_of_again_ends_the_wait(run: Run, service: Fak
     assert result.exit_code == 1
     assert result.stderr.startswith("Nothing more was heard of the bot.")
     assert len([path for _, path, _, _ in service.asked if path == EVENTS]) == 2 + phone._LOOKS
+
+
+def test_a_fault_is_ordered_for_one_phone_or_for_everyone(run: Run, service: FakeService) -> None:
+    service.answers("POST", "/whatsapp/faults", {}, 201)
+
+    one = run("phone", "fault", "login_failure", "--number", NUMBER, "--reason", "402")
+    everyone = run("phone", "fault", "drop", "--times", "3")
+
+    assert one.output == f"login_failure is armed for +{DIGITS}.\n"
+    assert everyone.output == "drop is armed for everyone.\n"
+    assert service.bodies("POST", "/whatsapp/faults") == [
+        {"kind": "login_failure", "times": 1, "number": DIGITS, "reason": 402},
+        {"kind": "drop", "times": 3},
+    ]
+
+
+def test_healing_takes_every_fault_back(run: Run, service: FakeService) -> None:
+    service.answers("DELETE", "/whatsapp/faults", {}, 204)
+
+    assert run("phone", "heal").output == "No fault is armed.\n"
