@@ -38,6 +38,8 @@ def test_these_are_the_commands() -> None:
         "phone add",
         "phone code",
         "phone devices",
+        "phone fault",
+        "phone heal",
         "phone list",
         "phone scan",
         "phone unlink",
@@ -60,7 +62,7 @@ def test_help_says_what_a_command_does_and_takes(run: Run, words: tuple[str, ...
     for parameter in command.params:
         told = getattr(parameter, "help", None)
         assert told, f"{parameter.name} is not explained"
-        assert told.endswith((".", ")")), f"{parameter.name} is not explained in a sentence"
+        assert told.endswith((".", ")", "…")), f"{parameter.name} is not explained in a sentence"
 
 
 @pytest.mark.parametrize("words", [(), ("bot",), ("phone",), ("keys",)])

@@ -77,6 +77,42 @@ def test_a_device_is_removed_by_its_number_in_the_list(run: Run, service: FakeSe
     assert (result.exit_code, result.output) == (0, f"Device 12 was removed from +{DIGITS}.\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "body", "whom"),
+    [
+        ([], {"kind": "drop", "times": 1}, "everyone"),
+        (["--number", NUMBER], {"kind": "drop", "times": 1, "number": DIGITS}, f"+{DIGITS}"),
+        (["--times", "3", "--reason", "401"], {"kind": "drop", "times": 3, "reason": 401}, "every"),
+    ],
+)
+def test_a_fault_is_ordered_for_whom_and_as_often_as_was_typed(
+    run: Run, service: FakeService, options: list[str], body: dict[str, object], whom: str
+) -> None:
+    service.answers("POST", "/whatsapp/faults", body, 201)
+
+    result = run("phone", "fault", "drop", *options)
+
+    assert result.output.startswith(f"drop is armed for {whom}")
+    assert service.bodies("POST", "/whatsapp/faults") == [body]
+
+
+def test_a_fault_that_whatsapp_does_not_know_is_refused_in_its_words(
+    run: Run, service: FakeService
+) -> None:
+    service.answers("POST", "/whatsapp/faults", {"message": "there is no fault 'flood'"}, 422)
+
+    result = run("phone", "fault", "flood")
+
+    assert (result.exit_code, result.stderr) == (1, "there is no fault 'flood'\n")
+
+
+def test_all_faults_are_taken_back_at_once(run: Run, service: FakeService) -> None:
+    service.answers("DELETE", "/whatsapp/faults", b"", 204)
+
+    assert run("phone", "heal").output == "No fault is armed.\n"
+    assert [verb for verb, *_ in service.asked] == ["DELETE"]
+
+
 def test_a_scan_is_followed_until_the_bot_is_connected(run: Run, service: FakeService) -> None:
     shows(service, qr="secret")
     service.answers("GET", EVENTS, page(event(8, "session.linked"), last=8))
