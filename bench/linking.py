@@ -17,6 +17,7 @@ LINKS = 10
 STARTS = 3
 ROUNDS = 20
 AT_ONCE = 50
+QUIET = {"SOLOLINE_LOG_LEVEL": "warning"}
 
 
 async def main() -> None:
@@ -24,7 +25,7 @@ async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sololine-bench-") as folder:
         async with whatsapp(Path(folder) / "whatsapp") as phones:
             starts, bare_starts = await _starts(phones, Path(folder))
-            server = await Server(phones, Path(folder) / "data").start()
+            server = await Server(phones, Path(folder) / "data", QUIET).start()
             try:
                 ours = [await _linked(server, f"+3461{no:07d}") for no in range(LINKS)]
                 bare = [
@@ -85,7 +86,7 @@ class Times:
 async def _starts(phones: WhatsApp, folder: Path) -> tuple[list[float], list[float]]:
     ours, bare = [], []
     for no in range(STARTS):
-        server = Server(phones, folder / f"start-{no}")
+        server = Server(phones, folder / f"start-{no}", QUIET)
         began = time.perf_counter()
         await server.start()
         ours.append(time.perf_counter() - began)

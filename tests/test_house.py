@@ -1,6 +1,7 @@
 """The house is in order: what `dev.py check` runs is run with the tests, so that what lands is."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,26 @@ def test_the_whole_tree_passes(check: tuple[str, ...]) -> None:
 
     if done.returncode != 0:
         pytest.fail(f"`{' '.join(check)}` says:\n{done.stdout}", pytrace=False)
+
+
+@pytest.mark.timeout(300)
+def test_the_core_is_covered_to_the_last_branch_by_its_own_tests() -> None:
+    """Own, since what is only reached through other floors is not held to its words."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "tests/unit/core", "-q", "-p", "no:cacheprovider"),
+            *("--cov=sololine.core", "--cov-branch", "--cov-fail-under=100", "--cov-report=term"),
+        ],
+        cwd=dev.ROOT,
+        env={**os.environ, "COVERAGE_FILE": os.devnull},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+    if done.returncode != 0:
+        pytest.fail(done.stdout, pytrace=False)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,6 @@ both ends ship together and a mismatch means that two versions of Sololine run a
 This module imports the standard library only, so that a worker process stays small.
 """
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -190,13 +188,6 @@ def _duration(value: Any) -> timedelta:
         raise BadFrame("a duration is out of range") from None
 
 
-def _bytes(value: Any) -> bytes:
-    try:
-        return base64.b64decode(_is(str)(value), validate=True)
-    except binascii.Error:
-        raise BadFrame("a field is not base64") from None
-
-
 _Coder = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
 
@@ -216,7 +207,6 @@ _CODERS: Final[Mapping[Any, _Coder]] = {
     DeviceId: (_same, _is(str)),
     int: (_same, _is(int)),
     bool: (_same, _is(bool)),
-    bytes: (lambda value: base64.b64encode(value).decode(), _bytes),
     timedelta: _TIMEDELTA,
     str | None: _optional((_same, _is(str))),
     int | None: _optional((_same, _is(int))),

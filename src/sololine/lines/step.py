@@ -15,6 +15,7 @@ from sololine.core.advance import (
 )
 from sololine.core.bot import Setup
 from sololine.core.claim import Claim, Evict, Grant, Refuse, decide
+from sololine.core.errors import InvalidNumber
 from sololine.core.events import Event
 from sololine.core.ids import BotId
 from sololine.core.lease import Lease
@@ -90,7 +91,11 @@ async def _judge(
     window = session.taken_up
     if window is None or session.linking is None:
         return None, Looked()
-    number = from_jid(linked.jid)
+    try:
+        number = from_jid(linked.jid)
+    except InvalidNumber:
+        # Without a number there is nothing to claim, so nothing that keeps a second bot away.
+        return None, Refused(reason=EndReason.NUMBER_MISMATCH)
     if window.number is not None and window.number != number:
         return None, Refused(reason=EndReason.NUMBER_MISMATCH)
     holder = await tx.claims.holder(number)

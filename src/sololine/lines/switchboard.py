@@ -5,7 +5,8 @@
 
 A process that cannot reach the store stops its lines before the store gives its leases away: it
 trusts a lease for `lease.TRUST` from the moment before it last asked for renewal, by its own
-monotonic clock, which also counts while the process is suspended badly enough to matter.
+monotonic clock. Where a whole machine was suspended, and that clock with it, the term of the lease
+still refuses whatever its lines would write.
 """
 
 import asyncio

@@ -511,6 +511,19 @@ async def test_a_worker_that_fails_is_replaced_after_a_while_and_the_last_time_n
     assert [each for each, _ in line.given_up] == [*seen, device]
 
 
+async def test_a_device_without_a_number_is_turned_away(stage: Stage) -> None:
+    """There is nothing to claim, so nothing would keep a second bot away."""
+    bot = await new_bot(stage.gateway)
+    await connect(stage.gateway, bot)
+    line = await stage.line(bot)
+    link = await stage.showing(bot)
+    stage.whatsapp.say(link.device, Linked(jid="98765:3@lid", lid="98765:3@lid"))
+    await line.ended()
+
+    assert reason_of(await stage.session(bot)) is EndReason.NUMBER_MISMATCH
+    assert [device for device, _ in line.given_up] == [link.device]
+
+
 async def test_a_scan_whose_worker_died_before_it_could_tell_is_believed(stage: Stage) -> None:
     bot = await new_bot(stage.gateway)
     await connect(stage.gateway, bot)
