@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 from sololine.actions.gateway import Gateway
@@ -22,10 +23,11 @@ PAGE_MAX: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotWithSession:
-    """A bot as a list shows it."""
+    """A bot as a list shows it; `now` is the database's time when it was read."""
 
     bot: Bot
     session: Session
+    now: datetime
 
 
 async def owned(
@@ -39,7 +41,7 @@ async def owned(
     session = await (tx.sessions.lock if lock else tx.sessions.get)(BotId(bot))
     found = may_use(caller, await tx.bots.get(BotId(bot)), bot, user)
     assert session is not None  # noqa: S101 — a bot and its session are made in one transaction
-    return BotWithSession(bot=found, session=session)
+    return BotWithSession(bot=found, session=session, now=tx.now)
 
 
 async def create(
@@ -75,7 +77,7 @@ async def create(
         )
         session = await tx.bots.add(bot)
         await tx.events.append(caller.tenant, bot.id, Event(type=EventType.BOT_CREATED))
-        return BotWithSession(bot=bot, session=session)
+        return BotWithSession(bot=bot, session=session, now=tx.now)
 
     made = await gateway.store.run(work)
     await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
@@ -111,7 +113,7 @@ async def of_user(
     async with gateway.store.read() as tx:
         rows = await tx.bots.of_user(caller.tenant, owner, BotId(after) if after else None, limit)
     return Page(
-        bots=[BotWithSession(bot=bot, session=session) for bot, session in rows],
+        bots=[BotWithSession(bot=bot, session=session, now=tx.now) for bot, session in rows],
         next_after=rows[-1][0].id if len(rows) == limit else None,
     )
 

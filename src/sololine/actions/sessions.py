@@ -229,7 +229,7 @@ async def check(
         else:
             rows = await tx.bots.of_user(caller.tenant, owner, limit=500)
             latest = max(rows, key=lambda row: row[1].since, default=None)
-            found = latest and BotWithSession(bot=latest[0], session=latest[1])
+            found = latest and BotWithSession(bot=latest[0], session=latest[1], now=tx.now)
         counts = await tx.sessions.counts(caller.tenant)
         duplicates = await tx.retired.waiting(caller.tenant)
         refusal: Conflict | None = None

@@ -17,7 +17,7 @@ from typing import Final
 
 import structlog
 
-from sololine.bus import SESSIONS, Bus, Notice
+from sololine.bus import EVERYTHING, SESSIONS, Bus, Notice
 from sololine.core.ids import BotId, DeviceId, ProcessId
 from sololine.core.lease import RENEWED_EVERY, TRUST, Lease
 from sololine.engine.port import Engine, Link
@@ -111,7 +111,7 @@ class Switchboard:
         line = self._running.get(BotId(notice.key))
         if line is not None:
             line.look()
-        elif notice.key == "*":
+        elif notice.key == EVERYTHING:
             for each in self._running.values():
                 each.look()
         # A notice of a session that we run may also be about a device that another one lost.

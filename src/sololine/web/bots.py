@@ -2,15 +2,15 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from sololine.actions import bots
-from sololine.actions.bots import PAGE_MAX, BotWithSession
-from sololine.actions.gateway import Gateway
+from sololine.actions.bots import PAGE_MAX
 from sololine.core.bot import Setup
 from sololine.core.ids import UserId
 from sololine.web import views
 from sololine.web.auth import CallerOf, GatewayOf
+from sololine.web.parameters import BotPath, UserPath, named_user
 from sololine.web.shapes import (
     UNREADABLE,
     BotChanges,
@@ -32,8 +32,6 @@ router = APIRouter(
 
 _GONE: Final[Responses] = {404: {"model": Problem}}
 _BUSY: Final[Responses] = {404: {"model": Problem}, 409: {"model": Problem}}
-UserPath = Annotated[Text, Path(alias="userId", max_length=255)]
-BotPath = Annotated[Text, Path(alias="botId", max_length=64)]
 
 
 @router.post("/create", status_code=201, responses=UNREADABLE)
@@ -42,13 +40,13 @@ async def create(body: NewBot, caller: CallerOf, gateway: GatewayOf) -> OneBot:
     made = await bots.create(
         gateway,
         caller,
-        user=_user(body.user_id),
+        user=named_user(body.user_id),
         name=body.name,
         description=body.description,
         personality=body.personality,
         draft=body.draft,
     )
-    return await _one(gateway, made)
+    return OneBot(bot=views.bot(made))
 
 
 @router.get("/{userId}")
@@ -61,9 +59,7 @@ async def of_user(
 ) -> Bots:
     """List a user's bots, incomplete ones included."""
     found = await bots.of_user(gateway, caller, UserId(user), after=after, limit=limit)
-    async with gateway.store.read() as tx:
-        now = tx.now
-    return Bots(bots=[views.bot(each, now) for each in found.bots], next_after=found.next_after)
+    return Bots(bots=[views.bot(each) for each in found.bots], next_after=found.next_after)
 
 
 @router.get("/{userId}/{botId}", responses=_GONE)
@@ -71,7 +67,7 @@ async def one(user: UserPath, bot: BotPath, caller: CallerOf, gateway: GatewayOf
     """Show one bot."""
     async with gateway.store.read() as tx:
         found = await bots.owned(tx, caller, bot, UserId(user))
-    return await _one(gateway, found)
+    return OneBot(bot=views.bot(found))
 
 
 @router.patch("/{userId}/{botId}", responses={**UNREADABLE, **_GONE})
@@ -81,7 +77,7 @@ async def update(
     """Change a bot's name, description or personality."""
     changes = {field: text for field, text in body.model_dump().items() if text is not None}
     changed = await bots.update(gateway, caller, bot, user=UserId(user), changes=changes)
-    return await _one(gateway, changed)
+    return OneBot(bot=views.bot(changed))
 
 
 @router.post("/{userId}/{botId}/setup", responses={**UNREADABLE, **_GONE})
@@ -90,7 +86,7 @@ async def finish_step(
 ) -> OneBot:
     """Mark a setup step as done; no step can be skipped."""
     changed = await bots.finish_step(gateway, caller, bot, user=UserId(user), step=Setup(body.step))
-    return await _one(gateway, changed)
+    return OneBot(bot=views.bot(changed))
 
 
 @router.delete("/{userId}/{botId}", responses=_BUSY)
@@ -98,12 +94,3 @@ async def delete(user: UserPath, bot: BotPath, caller: CallerOf, gateway: Gatewa
     """Delete a bot that is not linked; disconnect it first."""
     await bots.delete(gateway, caller, bot, user=UserId(user))
     return Success(message="The bot was deleted.")
-
-
-def _user(named: str | None) -> UserId | None:
-    return UserId(named) if named else None
-
-
-async def _one(gateway: Gateway, found: BotWithSession) -> OneBot:
-    async with gateway.store.read() as tx:
-        return OneBot(bot=views.bot(found, tx.now))

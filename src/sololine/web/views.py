@@ -21,7 +21,7 @@ def connection(session: Session, now: datetime) -> ConnectionShape:
     )
 
 
-def bot(found: BotWithSession, now: datetime) -> BotShape:
+def bot(found: BotWithSession) -> BotShape:
     """A bot as its owner sees it."""
     session = found.session
     connected = session.state is State.CONNECTED
@@ -35,6 +35,6 @@ def bot(found: BotWithSession, now: datetime) -> BotShape:
         setup_step=found.bot.setup.value,
         whatsapp_connected=connected,
         phone_number=session.device.number.e164 if session.device else None,
-        connection=connection(session, now),
+        connection=connection(session, found.now),
         created_at=found.bot.created_at,
     )

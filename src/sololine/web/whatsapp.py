@@ -3,16 +3,16 @@
 import base64
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Body, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from sololine.actions import sessions
 from sololine.actions.sessions import Check
-from sololine.core.ids import UserId
 from sololine.core.linking import Code, Method, Window
 from sololine.core.session import State
 from sololine.web import qr
 from sololine.web.auth import CallerOf, GatewayOf
+from sololine.web.parameters import BotPath, BotQuery, UserQuery, named_user
 from sololine.web.shapes import (
     UNREADABLE,
     Available,
@@ -28,7 +28,6 @@ from sololine.web.shapes import (
     Responses,
     SessionCheck,
     StatsShape,
-    Text,
     Validation,
 )
 
@@ -40,15 +39,13 @@ router = APIRouter(
 
 _REFUSALS: Final[Responses] = {404: {"model": Problem}, 409: {"model": Problem}}
 _PRIVATE: Final = {"Cache-Control": "no-store"}
-BotPath = Annotated[Text, Path(alias="botId", max_length=64)]
-UserQuery = Annotated[Text | None, Query(alias="userId", max_length=255)]
 
 
 @router.post("/validate-connection", responses={**UNREADABLE, **_REFUSALS})
 async def validate_connection(body: Validation, caller: CallerOf, gateway: GatewayOf) -> Available:
     """Ask whether a bot could connect now, and whether a number is free for it."""
     await sessions.validate(
-        gateway, caller, body.bot_id, user=_user(body.user_id), number=body.phone_number
+        gateway, caller, body.bot_id, user=named_user(body.user_id), number=body.phone_number
     )
     return Available()
 
@@ -72,7 +69,7 @@ async def connect(
         gateway,
         caller,
         bot,
-        user=_user(body.user_id),
+        user=named_user(body.user_id),
         number=body.phone_number,
         method=body.method,
         use_existing=body.use_existing_session,
@@ -113,7 +110,7 @@ async def disconnect(
     """Disconnect a bot: its session ends, its number is free, everyone who listens is told."""
     body = body or Disconnect()
     session = await sessions.disconnect(
-        gateway, caller, bot, user=_user(body.user_id), unlink=body.unlink
+        gateway, caller, bot, user=named_user(body.user_id), unlink=body.unlink
     )
     return Disconnected(
         bot_id=session.bot,
@@ -143,7 +140,7 @@ async def show_qr(
     wait: Annotated[float, Query(ge=0, le=30, description="Seconds to wait for a code.")] = 0,
 ) -> Response:
     """Fetch what the phone has to be shown now, as JSON, SVG or PNG (`format`, or `Accept`)."""
-    code, window = await sessions.code(gateway, caller, bot, user=_user(user), wait_s=wait)
+    code, window = await sessions.code(gateway, caller, bot, user=named_user(user), wait_s=wait)
     kind = format or _accepted(request)
     if kind == "json" or code.method is Method.CODE:
         shape = await _code_shape(bot, code, window)
@@ -158,10 +155,10 @@ async def session_check(
     caller: CallerOf,
     gateway: GatewayOf,
     user: UserQuery = None,
-    bot: Annotated[Text | None, Query(alias="botId", max_length=64)] = None,
+    bot: BotQuery = None,
 ) -> SessionCheck:
     """Ask where a bot's session stands; without `botId`, the user's session that changed last."""
-    checked = await sessions.check(gateway, caller, user=_user(user), bot=bot)
+    checked = await sessions.check(gateway, caller, user=named_user(user), bot=bot)
     refusal = checked.refusal
     return SessionCheck(
         can_connect=refusal is None,
@@ -225,11 +222,6 @@ async def _code_shape(bot: str, code: Code, window: Window) -> CodeShape:
 def _accepted(request: Request) -> Literal["json", "svg", "png"]:
     """The picture that `Accept` asks for by name; JSON for anything else."""
     accept = request.headers.get("accept", "")
-    for kind, media in (("svg", "image/svg+xml"), ("png", "image/png")):
-        if media in accept:
-            return "svg" if kind == "svg" else "png"
-    return "json"
-
-
-def _user(named: str | None) -> UserId | None:
-    return UserId(named) if named else None
+    if "image/svg+xml" in accept:
+        return "svg"
+    return "png" if "image/png" in accept else "json"
