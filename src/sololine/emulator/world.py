@@ -23,6 +23,7 @@ from sololine.emulator.errors import (
     UnknownDevice,
     UnknownPhone,
 )
+from sololine.emulator.groups import Group
 from sololine.wire.curve import KeyPair
 from sololine.wire.jid import LID_SERVER, USER_SERVER, Jid
 from sololine.wire.registration import Registration
@@ -220,6 +221,8 @@ class World:
 
     def __init__(self, *, observe: Callable[[Fact], None] = lambda _: None) -> None:
         self.accounts: dict[str, Account] = {}
+        self.groups: dict[str, Group] = {}
+        """All groups, by id."""
         self.pairings: dict[int, Pairing] = {}
         self.facts: list[Fact] = []
         """The latest ten thousand, oldest first."""
