@@ -12,8 +12,10 @@ import os
 from typing import Final, assert_never
 
 from sololine.emulator import queries, stanzas
+from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.channel import Channel
 from sololine.emulator.exchange import CodeRequest, Exchange
+from sololine.emulator.facts import UnlinkedBy
 from sololine.emulator.faults import (
     ClientOutdated,
     DeviceRemoved,
@@ -25,8 +27,8 @@ from sololine.emulator.faults import (
     StreamError,
     Striking,
 )
+from sololine.emulator.pairing import Offer, Pairing
 from sololine.emulator.transport import ConnectionEnded
-from sololine.emulator.world import DeviceKey, Offer, Pairing, UnlinkedBy
 from sololine.wire import linking, registration
 from sololine.wire.errors import WireError
 from sololine.wire.node import Node

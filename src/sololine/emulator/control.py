@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sololine.emulator.accounts import Companion
 from sololine.emulator.errors import (
     ExpiredQr,
     InvalidFault,
@@ -32,7 +33,6 @@ from sololine.emulator.errors import (
 from sololine.emulator.faults import fault_from, words_for
 from sololine.emulator.phone import Phone
 from sololine.emulator.server import Emulator
-from sololine.emulator.world import Companion
 from sololine.wire.jid import Jid
 
 STATUS: Final[dict[type[Refused], HTTPStatus]] = {

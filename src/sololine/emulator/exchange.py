@@ -12,18 +12,12 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from sololine.emulator import stanzas
+from sololine.emulator.accounts import Companion, DeviceKey
 from sololine.emulator.errors import LinkingBroken, PasskeyDemanded, UnknownCode
+from sololine.emulator.facts import Fact, LoginDenied, UnlinkedBy
 from sololine.emulator.faults import Armed, Fault, Faults, PasskeyDemand, Striking, Target
-from sololine.emulator.world import (
-    Companion,
-    DeviceKey,
-    Fact,
-    LoginDenied,
-    Offer,
-    Pairing,
-    UnlinkedBy,
-    World,
-)
+from sololine.emulator.pairing import Offer, Pairing
+from sololine.emulator.world import World
 from sololine.wire.linking import seal_identity
 from sololine.wire.node import Node
 from sololine.wire.registration import Registration

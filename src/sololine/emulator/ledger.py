@@ -7,12 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sololine.emulator.world import (
-    Account,
+from sololine.emulator.accounts import Account, Companion, DeviceKey
+from sololine.emulator.facts import (
     AccountAdded,
     CameOnline,
-    Companion,
-    DeviceKey,
     Fact,
     Linked,
     LinkFailed,
@@ -20,8 +18,8 @@ from sololine.emulator.world import (
     PrekeysChanged,
     Unlinked,
     WentOffline,
-    World,
 )
+from sololine.emulator.world import World
 from sololine.wire.curve import KeyPair
 from sololine.wire.registration import Registration
 

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 
+from sololine.emulator.accounts import Companion, DeviceKey
 from sololine.emulator.errors import ExpiredQr, InvalidQr, WrongCode
 from sololine.emulator.exchange import Exchange
-from sololine.emulator.world import Companion, DeviceKey, UnlinkedBy
+from sololine.emulator.facts import UnlinkedBy
 from sololine.wire.curve import KeyPair
 from sololine.wire.errors import WireError
 from sololine.wire.jid import Jid

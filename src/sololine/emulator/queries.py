@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sololine.emulator.world import PREKEY_SIZE, Account, Companion, DeviceKey, World
+from sololine.emulator.accounts import PREKEY_SIZE, Account, Companion, DeviceKey
+from sololine.emulator.world import World
 from sololine.wire import registration
 from sololine.wire.curve import KEY_TYPE
 from sololine.wire.errors import WireError

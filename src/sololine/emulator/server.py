@@ -13,11 +13,11 @@ from sololine.emulator.certificates import Certificates, secret_kept_in
 from sololine.emulator.channel import Channel, ServerIdentity
 from sololine.emulator.connection import Connection
 from sololine.emulator.exchange import Exchange
+from sololine.emulator.facts import Fact
 from sololine.emulator.faults import Slow
 from sololine.emulator.ledger import Ledger
 from sololine.emulator.phone import Phones
 from sololine.emulator.transport import ConnectionEnded, Doorway, WebSocket
-from sololine.emulator.world import Fact
 from sololine.wire.certificate import issue_chain
 from sololine.wire.curve import KeyPair
 from sololine.wire.errors import WireError

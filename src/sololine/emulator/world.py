@@ -11,11 +11,11 @@ a fact in `World.facts`, for those who keep, show or check it.
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Final, NamedTuple
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
 
+from sololine.emulator.accounts import PREKEY_SIZE, Account, Companion, DeviceKey
 from sololine.emulator.errors import (
     ExpiredQr,
     InvalidNumber,
@@ -23,7 +23,21 @@ from sololine.emulator.errors import (
     UnknownDevice,
     UnknownPhone,
 )
+from sololine.emulator.facts import (
+    AccountAdded,
+    CameOnline,
+    Fact,
+    Linked,
+    LinkFailed,
+    LoginDenied,
+    LoginRefused,
+    PrekeysChanged,
+    Unlinked,
+    UnlinkedBy,
+    WentOffline,
+)
 from sololine.emulator.groups import Group
+from sololine.emulator.pairing import Offer, Pairing, dated_refs
 from sololine.wire.curve import KeyPair
 from sololine.wire.jid import LID_SERVER, USER_SERVER, Jid
 from sololine.wire.registration import Registration
@@ -31,186 +45,7 @@ from sololine.wire.registration import Registration
 MAX_COMPANIONS: Final = 4
 """Linked devices a phone may have; it refuses a fifth."""
 
-FIRST_REF_LASTS: Final = timedelta(seconds=60)
-NEXT_REF_LASTS: Final = timedelta(seconds=20)
-REF_GRACE: Final = timedelta(seconds=10)
-"""A QR is accepted this long after its client has replaced it: scanning takes time."""
-
-PREKEY_SIZE: Final = 35
-"""Bytes of a one-time prekey as kept: its id (3, big-endian) and its public key (32)."""
-
 _FACTS_KEPT: Final = 10_000
-
-
-class DeviceKey(NamedTuple):
-    """Which companion: the account's number and the companion's device number (1 or more)."""
-
-    number: str
-    device: int
-
-    def __repr__(self) -> str:
-        # A number is personal: logs show its end only.
-        return f"…{self.number[-4:]}:{self.device}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Companion:
-    """A linked device of an account."""
-
-    device: int
-    key_index: int
-    """Which of the account's device keys it is; counts up, never used again."""
-    noise: bytes
-    """The static key of its Noise handshake; it proves at login that it is the same client."""
-    registration: Registration
-    device_identity: bytes
-    """The account's and the device's signature over each other, as others may see it."""
-    linked_at: datetime
-    prekeys: bytes = b""
-    """One-time prekeys not handed out yet, `PREKEY_SIZE` bytes each.
-
-    Kept as bytes: hundreds of keys as objects would cost 0.3 MB a device.
-    """
-    online: bool = False
-
-    @property
-    def prekey_count(self) -> int:
-        """One-time prekeys not handed out yet."""
-        return len(self.prekeys) // PREKEY_SIZE
-
-
-@dataclass(slots=True, kw_only=True)
-class Account:
-    """A phone number with its phone and its companions. Only the world changes it."""
-
-    number: str
-    lid: str
-    identity: KeyPair
-    """The phone's Signal identity; also what it signs its companions with."""
-    next_device: int = 1
-    companions: dict[int, Companion] = field(default_factory=dict)
-
-    def jid(self, device: int = 0) -> Jid:
-        """The address by number, of the phone or of a companion."""
-        return Jid(self.number, USER_SERVER, device)
-
-    def lid_jid(self, device: int = 0) -> Jid:
-        """The address by LID, of the phone or of a companion."""
-        return Jid(self.lid, LID_SERVER, device)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ref:
-    """The part of a QR that names the waiting client."""
-
-    text: str = field(repr=False)
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """A place on an account, held for a client until it has signed its identity."""
-
-    key: DeviceKey
-    key_index: int
-    jid: Jid
-    lid: Jid
-
-
-@dataclass(slots=True, kw_only=True)
-class Pairing:
-    """A connected client that waits for a phone to accept it."""
-
-    id: int
-    noise: bytes
-    registration: Registration
-    refs: tuple[Ref, ...]
-    offer: Offer | None = None
-
-
-class UnlinkedBy(StrEnum):
-    """Who ended a link."""
-
-    PHONE = "phone"
-    CLIENT = "client"
-    SERVER = "server"
-
-
-class LoginDenied(StrEnum):
-    """Why a login was refused."""
-
-    UNKNOWN_DEVICE = "unknown_device"
-    WRONG_KEY = "wrong_key"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linked:
-    """A client became a companion."""
-
-    key: DeviceKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkFailed:
-    """A client that a phone had accepted did not become a companion."""
-
-    key: DeviceKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CameOnline:
-    """A companion logged in."""
-
-    key: DeviceKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WentOffline:
-    """A companion's connection ended."""
-
-    key: DeviceKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginRefused:
-    """Someone tried to log in as this device and may not."""
-
-    key: DeviceKey
-    reason: LoginDenied
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrekeysChanged:
-    """A companion's prekeys were uploaded or handed out."""
-
-    key: DeviceKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unlinked:
-    """A companion is no more."""
-
-    key: DeviceKey
-    by: UnlinkedBy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountAdded:
-    """There is a new phone."""
-
-    number: str = field(repr=False)
-
-
-Fact = (
-    AccountAdded
-    | Linked
-    | LinkFailed
-    | CameOnline
-    | WentOffline
-    | LoginRefused
-    | PrekeysChanged
-    | Unlinked
-)
 
 
 class World:
@@ -221,7 +56,7 @@ class World:
 
     def __init__(self, *, observe: Callable[[Fact], None] = lambda _: None) -> None:
         self.accounts: dict[str, Account] = {}
-        self.groups: dict[str, Group] = {}
+        self.groups = dict[str, Group]()
         """All groups, by id."""
         self.pairings: dict[int, Pairing] = {}
         self.facts: list[Fact] = []
@@ -290,12 +125,12 @@ class World:
     ) -> Pairing:
         """Let a client wait for a phone; it shows the refs one after the other."""
         self._pairing_id += 1
-        shown_until = now + FIRST_REF_LASTS
-        dated = tuple(
-            Ref(text=text, expires_at=shown_until + NEXT_REF_LASTS * index + REF_GRACE)
-            for index, text in enumerate(refs)
+        pairing = Pairing(
+            id=self._pairing_id,
+            noise=noise,
+            registration=registration,
+            refs=dated_refs(refs, now),
         )
-        pairing = Pairing(id=self._pairing_id, noise=noise, registration=registration, refs=dated)
         self.pairings[pairing.id] = pairing
         return pairing
 
@@ -306,9 +141,8 @@ class World:
             ExpiredQr: if none does, or the ref is too old, or a phone has accepted it already.
         """
         for pairing in self.pairings.values():
-            for known in pairing.refs:
-                if known.text == ref and now < known.expires_at and pairing.offer is None:
-                    return pairing
+            if pairing.offer is None and pairing.shows(ref, now):
+                return pairing
         raise ExpiredQr
 
     def make_offer(self, number: str, pairing: Pairing) -> Offer:

@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.errors import (
     ExpiredQr,
     InvalidQr,
@@ -13,15 +14,8 @@ from sololine.emulator.errors import (
     UnknownCode,
     WrongCode,
 )
+from sololine.emulator.facts import Linked, LoginDenied, LoginRefused, Unlinked, UnlinkedBy
 from sololine.emulator.server import Emulator
-from sololine.emulator.world import (
-    DeviceKey,
-    Linked,
-    LoginDenied,
-    LoginRefused,
-    Unlinked,
-    UnlinkedBy,
-)
 from tests.flow.emulator.engine import Engine, NewEngine, until
 
 NUMBER = "447441395830"

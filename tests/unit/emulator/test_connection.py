@@ -6,10 +6,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from sololine.emulator import connection, exchange
+from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.errors import ExpiredQr, LinkingBroken
+from sololine.emulator.facts import LinkFailed, LoginDenied, LoginRefused
 from sololine.emulator.faults import Drop, Mute, Slow, StreamError, Target
 from sololine.emulator.server import Emulator
-from sololine.emulator.world import DeviceKey, LinkFailed, LoginDenied, LoginRefused
 from sololine.wire.jid import SERVER, Jid
 from sololine.wire.linking import check_companion
 from sololine.wire.node import Node

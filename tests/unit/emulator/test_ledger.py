@@ -1,8 +1,10 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sololine.emulator.accounts import Companion, DeviceKey
+from sololine.emulator.facts import UnlinkedBy
 from sololine.emulator.ledger import Ledger
-from sololine.emulator.world import Companion, DeviceKey, UnlinkedBy, World
+from sololine.emulator.world import World
 from sololine.wire.curve import KeyPair
 from sololine.wire.registration import Registration
 

@@ -3,8 +3,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.queries import Query, UnknownQuery, answer
-from sololine.emulator.world import DeviceKey, World
+from sololine.emulator.world import World
 from sololine.wire.curve import KEY_TYPE, KeyPair
 from sololine.wire.errors import MalformedNode
 from sololine.wire.jid import SERVER, Jid

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sololine.emulator.accounts import Companion, DeviceKey
 from sololine.emulator.errors import (
     ExpiredQr,
     InvalidNumber,
@@ -9,21 +10,18 @@ from sololine.emulator.errors import (
     UnknownDevice,
     UnknownPhone,
 )
-from sololine.emulator.world import (
-    MAX_COMPANIONS,
+from sololine.emulator.facts import (
     CameOnline,
-    Companion,
-    DeviceKey,
     Linked,
     LinkFailed,
     LoginDenied,
     LoginRefused,
-    Pairing,
     Unlinked,
     UnlinkedBy,
     WentOffline,
-    World,
 )
+from sololine.emulator.pairing import Pairing
+from sololine.emulator.world import MAX_COMPANIONS, World
 from sololine.wire.curve import KeyPair
 from sololine.wire.jid import Jid
 from sololine.wire.registration import Registration
