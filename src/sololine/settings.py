@@ -49,6 +49,32 @@ class Settings(BaseSettings):
         default=None,
         description="Country (two letters) whose numbers may be written without country code.",
     )
+    media_at_arrival: bool = Field(
+        default=False,
+        description="Fetch the files of received messages at once, and not only when asked for.",
+    )
+    media_max_bytes: int = Field(
+        default=64 * 2**20,
+        ge=2**10,
+        le=512 * 2**20,
+        description="Largest file that is accepted, fetched or sent.",
+    )
+    sends_per_minute: int = Field(
+        default=60,
+        ge=0,
+        le=6000,
+        description="Messages that one bot sends in a minute at most, against bans; 0: no limit.",
+    )
+    allow_private_addresses: bool = Field(
+        default=False,
+        description="Let webhooks and media URLs lead into private networks, "
+        "as one needs for receivers on the same machine.",
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(),
+        description='Web pages that may open the event WebSocket: ["https://example.com"]. '
+        "Pages of this server always may.",
+    )
     only: Literal["all", "web", "lines"] = Field(
         default="all",
         description="Run only the API, or only the connections (and the health pages).",

@@ -24,12 +24,12 @@ from sololine.core.signals import (
     LinkDown,
     Linked,
     LinkingTimedOut,
+    LinkSignal,
     LinkUp,
     LoggedOut,
     PairingCodeIssued,
     PasskeyRequired,
     QrIssued,
-    Signal,
 )
 
 BACKOFF_MAX: Final = timedelta(seconds=60)
@@ -72,7 +72,7 @@ class Evicted:
     by: BotId
 
 
-LineSignal = Signal | Began | Looked | Granted | Refused | Evicted
+LineSignal = LinkSignal | Began | Looked | Granted | Refused | Evicted
 """What can happen to a session: what engines say, and what its line found out."""
 
 
@@ -274,7 +274,7 @@ def _show(session: Session, window: Window, code: Code, now: datetime) -> Step:
     return _enter(session, State.AWAITING_SCAN, now, event)
 
 
-def _run(session: Session, device: Device, signal: Signal, now: datetime) -> Step:
+def _run(session: Session, device: Device, signal: LinkSignal, now: datetime) -> Step:
     """Move on with credentials of our own."""
     match signal:
         case LinkUp():

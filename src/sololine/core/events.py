@@ -1,6 +1,8 @@
 """Events: facts that the log keeps and everyone may read.
 
-An event never carries a QR, a code, a message text or a number in full; numbers are masked.
+An event never carries a QR, a code, a message text or a number in full; numbers are masked. An
+event about a message points at it (`messageId`): whoever may read the message gets it beside the
+event when that is delivered, and nothing of it when it is deleted by then.
 """
 
 from collections.abc import Mapping
@@ -18,6 +20,8 @@ class EventType(StrEnum):
     BOT_CREATED = "bot.created"
     BOT_UPDATED = "bot.updated"
     BOT_DELETED = "bot.deleted"
+    BOT_TRAINED = "bot.trained"
+    """A bot's training was changed."""
     SESSION_REQUESTED = "session.requested"
     """Someone asked for a connection; a line will take it up."""
     SESSION_CONNECTING = "session.connecting"
@@ -35,6 +39,31 @@ class EventType(StrEnum):
     """A number moved from one bot of a tenant to another."""
     DEVICE_LOGGED_OUT = "device.logged_out"
     """Credentials that a bot gave up were removed from the phone's list of linked devices."""
+    MESSAGE_RECEIVED = "message.received"
+    """A message came in, or was sent from the bot's own phone (`fromMe`)."""
+    MESSAGE_QUEUED = "message.queued"
+    """A message was accepted and will be sent."""
+    MESSAGE_SENT = "message.sent"
+    MESSAGE_DELIVERED = "message.delivered"
+    MESSAGE_READ = "message.read"
+    MESSAGE_PLAYED = "message.played"
+    MESSAGE_FAILED = "message.failed"
+    """A message was not sent; `reason` says why."""
+    MESSAGE_UNCERTAIN = "message.uncertain"
+    """A message may have been sent: the connection died meanwhile. It is not sent again."""
+    MESSAGE_EDITED = "message.edited"
+    """An earlier message has a new text."""
+    MESSAGE_DELETED = "message.deleted"
+    """An earlier message was deleted for everyone."""
+    MESSAGE_REACTION = "message.reaction"
+    """Someone put an emoji on an earlier message, or took it back."""
+    CHAT_TYPING = "chat.typing"
+    """Someone types or records in a chat, or stopped."""
+    WEBHOOK_PAUSED = "webhook.paused"
+    """A webhook failed too often, or its receiver said that it is gone."""
+    WEBHOOK_RESUMED = "webhook.resumed"
+    WEBHOOK_TESTED = "webhook.tested"
+    """Someone asked for a test delivery."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,11 @@ This module imports the standard library only, so that a worker process stays sm
 """
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from datetime import timedelta
-from typing import Any, Final, get_args
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
 
+from sololine.core.coding import BadCoding, ClosedUnion
 from sololine.core.ids import DeviceId
 from sololine.core.signals import Signal
 
@@ -32,7 +31,6 @@ MAX_BODY_BYTES: Final = 1 << 20
 """The longest body that is written or read; a longer one means the stream is out of step."""
 
 _LENGTH_BYTES: Final = 4
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class BadFrame(Exception):
@@ -117,7 +115,7 @@ Frame = Order | Answer | Said
 
 def encode(frame: Frame) -> bytes:
     """The frame as bytes, its length in front. Raises `FrameTooLong`."""
-    body = {"v": VERSION, **_to_json(frame, _FRAMES)}
+    body = {"v": VERSION, **_FRAMES.to_json(frame)}
     raw = json.dumps(body, separators=(",", ":")).encode()
     if len(raw) > MAX_BODY_BYTES:
         raise FrameTooLong(f"a frame of {len(raw)} bytes; {MAX_BODY_BYTES} are allowed")
@@ -136,7 +134,10 @@ def decode(body: bytes) -> Frame:
     version = document.pop("v", None)
     if version != VERSION:
         raise WrongVersion(f"the other end speaks version {version!r}, this one {VERSION}")
-    frame: Frame = _from_json(document, _FRAMES)
+    try:
+        frame: Frame = _FRAMES.from_json(document)
+    except BadCoding as error:
+        raise BadFrame(str(error)) from None
     return frame
 
 
@@ -161,94 +162,4 @@ class FrameBuffer:
             yield decode(body)
 
 
-# Coding of values ---------------------------------------------------------------------------------
-#
-# A dataclass is written as its snake_case name under the name of its union, and its fields. The
-# annotation of a field chooses its coder, so a signal added to the union needs nothing in here.
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _is(kind: type) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        # type(), not isinstance: JSON's true is no int.
-        if type(value) is not kind:
-            raise BadFrame(f"a field is not a {kind.__name__}")
-        return value
-
-    return check
-
-
-def _duration(value: Any) -> timedelta:
-    try:
-        return timedelta(microseconds=_is(int)(value))
-    except OverflowError:
-        raise BadFrame("a duration is out of range") from None
-
-
-_Coder = tuple[Callable[[Any], Any], Callable[[Any], Any]]
-
-
-def _optional(coder: _Coder) -> _Coder:
-    def write(value: Any) -> Any:
-        return None if value is None else coder[0](value)
-
-    def read(value: Any) -> Any:
-        return None if value is None else coder[1](value)
-
-    return write, read
-
-
-_TIMEDELTA: Final[_Coder] = (lambda value: value // _MICROSECOND, _duration)
-_CODERS: Final[Mapping[Any, _Coder]] = {
-    str: (_same, _is(str)),
-    DeviceId: (_same, _is(str)),
-    int: (_same, _is(int)),
-    bool: (_same, _is(bool)),
-    timedelta: _TIMEDELTA,
-    str | None: _optional((_same, _is(str))),
-    int | None: _optional((_same, _is(int))),
-    timedelta | None: _optional(_TIMEDELTA),
-    Signal: (
-        lambda value: _to_json(value, _SIGNALS),
-        lambda value: _from_json(_is(dict)(value), _SIGNALS),
-    ),
-}
-
-
-class _Union:
-    """The classes of a closed union, by the names they carry on the wire."""
-
-    def __init__(self, key: str, classes: tuple[Any, ...]) -> None:
-        self.key = key
-        self.by_name: Mapping[str, Any] = {_snake(cls.__name__): cls for cls in classes}
-        self.coders: Mapping[Any, Mapping[str, _Coder]] = {
-            cls: {each.name: _CODERS[each.type] for each in fields(cls)} for cls in classes
-        }
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-def _to_json(value: Any, union: _Union) -> dict[str, Any]:
-    cls = type(value)
-    written = {name: write(getattr(value, name)) for name, (write, _) in union.coders[cls].items()}
-    return {union.key: _snake(cls.__name__), **written}
-
-
-def _from_json(document: dict[str, Any], union: _Union) -> Any:
-    name = document.pop(union.key, None)
-    cls = union.by_name.get(name) if isinstance(name, str) else None
-    if cls is None:
-        raise BadFrame(f"an unknown {union.key}")
-    coders = union.coders[cls]
-    if document.keys() != coders.keys():
-        raise BadFrame(f"{union.key} {name!r} has other fields than it should")
-    return cls(**{field_: coders[field_][1](value) for field_, value in document.items()})
-
-
-_SIGNALS: Final[_Union] = _Union("signal", get_args(Signal))
-_FRAMES: Final[_Union] = _Union("frame", get_args(Frame))
+_FRAMES: Final = ClosedUnion("frame", Frame)

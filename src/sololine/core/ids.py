@@ -18,6 +18,21 @@ DeviceId = NewType("DeviceId", str)
 ProcessId = NewType("ProcessId", str)
 """A running server, as leases name it."""
 
+MessageId = NewType("MessageId", str)
+"""A message of a bot's, in or out; `msg_` and 24 characters."""
+
+MediaId = NewType("MediaId", str)
+"""A file that a message carries; `med_` and 24 characters. Names the file on disk."""
+
+ChoreId = NewType("ChoreId", str)
+"""Something that a line is asked to do once; `cho_` and 24 characters."""
+
+WebhookId = NewType("WebhookId", str)
+"""An address that a tenant's events are sent to; `whk_` and 20 characters."""
+
+DeliveryId = NewType("DeliveryId", str)
+"""One event on its way to one webhook; `dlv_` and 24 characters."""
+
 DEFAULT_TENANT: Final = TenantId("default")
 DEFAULT_USER: Final = UserId("default")
 

@@ -2,13 +2,19 @@
 
 An engine translates what its library reports into these words and delivers them in order. They
 are neutral: nothing in here knows a vendor. JIDs stay text, since a worker process should not
-carry the phone number tables in its memory; the line parses them.
+carry the phone number tables in its memory; the line parses them. For the same reason a message's
+content stays in WhatsApp's own form (`waE2E.Message`, a protobuf), which every engine for linked
+devices speaks; `wire.content` reads it.
+
+There are two families: what happens to the link, which moves the session, and what people say in
+their chats, which is stored and told.
 
 This module imports the standard library only, so that a worker process stays small.
 """
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +124,7 @@ class EngineStopped:
     """For operators; free of numbers, names and codes."""
 
 
-Signal = (
+LinkSignal = (
     QrIssued
     | PairingCodeIssued
     | LinkingTimedOut
@@ -135,3 +141,87 @@ Signal = (
     | ConnectRefused
     | EngineStopped
 )
+"""What happens to a link."""
+
+
+class ReceiptKind(StrEnum):
+    """What a receipt says."""
+
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+    READ_SELF = "read_self"
+    """The bot's own account read it, on another of its devices."""
+
+
+class TypingState(StrEnum):
+    """What someone is doing in a chat."""
+
+    TYPING = "typing"
+    RECORDING = "recording"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """In which chat something was said, and by whom; addresses as WhatsApp used them.
+
+    A person may come by number or by LID. Where WhatsApp tells the other one too, it stands in the
+    field that ends in `_other`; otherwise that is empty.
+    """
+
+    chat: str = field(repr=False)
+    """A person's address without a device, or a group's."""
+    chat_other: str = field(default="", repr=False)
+    sender: str = field(repr=False)
+    sender_other: str = field(default="", repr=False)
+    from_me: bool = False
+    """Said by the bot's own account, on its phone or another of its devices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A message arrived."""
+
+    id: str
+    """WhatsApp's id of the message."""
+    where: Where
+    at_s: int
+    """When it was written, by WhatsApp's clock, in seconds since 1970."""
+    sender_name: str = field(default="", repr=False)
+    message: bytes = field(repr=False)
+    """A serialised `waE2E.Message`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A message arrived that could not be decrypted; its sender was asked to repeat it."""
+
+    id: str
+    where: Where
+    at_s: int
+    sender_name: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Messages were delivered, read or played."""
+
+    kind: ReceiptKind
+    ids: tuple[str, ...]
+    where: Where
+    at_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typing:
+    """Someone types or records in a chat, or stopped doing so."""
+
+    where: Where
+    state: TypingState
+
+
+ChatSignal = Received | Unreadable | Receipt | Typing
+"""What people say and do in their chats."""
+
+Signal = LinkSignal | ChatSignal

@@ -4,16 +4,22 @@
       ▲                          │
       └──────── signals ─────────┘
 
+Messages travel in WhatsApp's own form, bytes of a `waE2E.Message`, in both directions.
+
 An engine may fail at anything; failure is a signal (`EngineStopped` in the end), not an
 exception, so that a line has one way to hear about everything.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from sololine.core.ids import DeviceId
-from sololine.core.signals import Linked, Signal
+from sololine.core.media import MediaKind, Uploaded
+from sololine.core.message import Failure
+from sololine.core.signals import Linked, Signal, TypingState
 
 Deliver = Callable[[Signal], None]
 """Takes a signal; never blocks and never raises. Called in the event loop of `Engine.open`."""
@@ -27,6 +33,76 @@ class Capabilities:
     """Can hold a link until the claim is decided. Otherwise a refused device is logged out."""
     pairing_code: bool = False
     passkey: bool = False
+    chosen_message_ids: bool = False
+    """A message may be sent again under the same id, and WhatsApp drops the second. Otherwise what
+    was being sent when the link died is uncertain for good."""
+    acks_after_commit: bool = False
+    """WhatsApp hears of a message's arrival only after `Link.settled`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """WhatsApp has taken a message."""
+
+    id: str
+    """WhatsApp's id of it."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """Whether a number that was asked for is on WhatsApp, and under which address."""
+
+    asked: str = field(repr=False)
+    jid: str | None = field(default=None, repr=False)
+    """The person's address; None when the number is not on WhatsApp."""
+    lid: str = field(default="", repr=False)
+    """The same person's LID, as far as WhatsApp told."""
+    business_name: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What WhatsApp shows of a person; empty where it shows nothing."""
+
+    name: str = field(default="", repr=False)
+    """What the address book of the bot's phone calls the person, else what they call themselves."""
+    about: str = field(default="", repr=False)
+    picture_url: str = field(default="", repr=False)
+    """Where the picture can be fetched, for some hours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """Someone in a group."""
+
+    jid: str = field(repr=False)
+    other: str = field(default="", repr=False)
+    """The same person's other address (number or LID), as far as WhatsApp told."""
+    admin: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupInfo:
+    """A group that the bot's number is in."""
+
+    jid: str
+    subject: str = field(repr=False)
+    description: str = field(default="", repr=False)
+    created_at: datetime | None = None
+    members: tuple[Member, ...] = ()
+
+
+class SendRefused(Exception):
+    """WhatsApp did not take the message, for certain; `failure` says why."""
+
+    def __init__(self, failure: Failure, detail: str = "") -> None:
+        super().__init__(detail or failure.value)
+        self.failure = failure
+
+
+class NoSuch(Exception):
+    """WhatsApp knows no such person, group or file; or the file is gone."""
 
 
 class LinkClosed(Exception):
@@ -49,6 +125,57 @@ class Link(Protocol):
 
         `digits` is the number as E.164 without `+`. Only while linking, after the first
         `QrIssued`. Raises `LinkClosed` when the link is gone or WhatsApp refused.
+        """
+
+    # What follows needs a link that is up, and raises `LinkClosed` without one, or when WhatsApp
+    # did not answer in time: the outcome is unknown then.
+
+    async def send(self, to: str, message: bytes) -> Sent:
+        """Send a serialised `waE2E.Message` to a person's or a group's address.
+
+        Raises `SendRefused` when it was certainly not sent. Calls for one link are carried out one
+        after the other, in their order.
+        """
+
+    async def upload(self, file: Path, kind: MediaKind) -> Uploaded:
+        """Give a file to WhatsApp, encrypted. Raises `SendRefused` when WhatsApp does not take it.
+
+        `file` lies in the data folder.
+        """
+
+    async def download(self, message: bytes, file: Path) -> None:
+        """Fetch the file that a received `waE2E.Message` tells of, and write it decrypted.
+
+        `file` is a new path in the data folder; nothing is left there on failure. Raises `NoSuch`
+        when WhatsApp does not have it any more, or what it has is not what the message promised.
+        """
+
+    async def show_typing(self, chat: str, state: TypingState) -> None:
+        """Let the chat see what the bot is doing."""
+
+    async def show_online(self, *, online: bool) -> None:
+        """Let the bot be seen online, or no longer."""
+
+    async def mark_read(self, chat: str, sender: str, ids: Sequence[str], *, played: bool) -> None:
+        """Let the sender see that messages were read, or played."""
+
+    async def on_whatsapp(self, numbers: Sequence[str]) -> list[Registered]:
+        """Which numbers (digits in international form) are on WhatsApp, in the order given."""
+
+    async def profile(self, jid: str) -> Profile:
+        """What WhatsApp shows of a person. Raises `NoSuch`."""
+
+    async def groups(self) -> list[GroupInfo]:
+        """The groups that the bot's number is in."""
+
+    async def group(self, jid: str) -> GroupInfo:
+        """One group. Raises `NoSuch`; also when the bot's number is not in it."""
+
+    def settled(self, count: int) -> None:
+        """The next `count` chat signals, in the order they were delivered, are stored for good.
+
+        An engine that keeps what it has delivered until then repeats the rest after a crash. Never
+        blocks, never raises.
         """
 
     async def log_out(self) -> None:

@@ -1,0 +1,145 @@
+"""A chat: a conversation with a person or in a group, under the one name that it always has.
+
+WhatsApp addresses a person by the number, or by a LID, an opaque id behind which the number may be
+hidden; and one and the same person comes now under this, now under that. A chat's name is the
+number whenever it is known, in its canonical digits; else the LID's address, `98765@lid`. A group's
+is its address, `120363000000000001@g.us`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, NewType
+
+from sololine.core.errors import InvalidInput, InvalidNumber
+from sololine.core.number import from_jid, parse
+
+ChatId = NewType("ChatId", str)
+"""`447700900123`, `98765@lid` or `120363000000000001@g.us`."""
+
+PersonId = NewType("PersonId", str)
+"""Whoever writes: `447700900123`, or `98765@lid` while the number is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """A bot's conversation with a person or in a group.
+
+    Attributes:
+        jid: the address that WhatsApp uses for it; empty until it is known.
+        lid: the person's LID; empty for groups, and until it is known.
+        last_seq: place of the event of its latest message, by which chats are ordered.
+        unread: received messages that were not marked as seen.
+    """
+
+    id: ChatId = field(repr=False)
+    name: str = field(default="", repr=False)
+    jid: str = field(default="", repr=False)
+    lid: str = field(default="", repr=False)
+    last_seq: int = 0
+    unread: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touch:
+    """What became known of a chat; what is empty stays as it was.
+
+    Attributes:
+        seq: the place of a new message's event.
+        unread: how many unread messages were added.
+        seen: whether everything in it has been seen; counted before `unread` is added.
+    """
+
+    id: ChatId = field(repr=False)
+    name: str = field(default="", repr=False)
+    jid: str = field(default="", repr=False)
+    lid: str = field(default="", repr=False)
+    seq: int = 0
+    unread: int = 0
+    seen: bool = False
+
+
+_GROUP: Final = "@g.us"
+_LID: Final = "@lid"
+_ADDRESS: Final = re.compile(r"([0-9]{1,24}(?:-[0-9]{1,16})?)@(g\.us|lid)")
+_MAX_TEXT: Final = 64
+
+
+def to_chat(text: str, region: str | None = None) -> ChatId:
+    """The chat that a caller names: a number in any usual form, or an address of WhatsApp's.
+
+    Understood beside numbers: `447700900123@c.us` and `…@s.whatsapp.net` (a person by number),
+    `98765@lid`, and `120363000000000001@g.us` (a group).
+
+    Args:
+        text: what the caller wrote.
+        region: country whose numbers may be written without a country code.
+
+    Raises:
+        InvalidNumber, InvalidInput: with a sentence for the caller. It never shows the text.
+    """
+    text = text.strip()
+    if len(text) > _MAX_TEXT:
+        raise InvalidInput("The text is too long for a number or a chat. Send one of them.")
+    if _ADDRESS.fullmatch(text.lower()):
+        return ChatId(text.lower())
+    return ChatId(parse(text, region).digits)
+
+
+def chat_of(jid: str, alternative: str = "") -> ChatId | None:
+    """The chat behind an address that WhatsApp used, and its other address where one is known.
+
+    None for what is no conversation: status updates, broadcast lists, channels.
+    """
+    if jid.endswith(_GROUP):
+        return ChatId(jid) if _ADDRESS.fullmatch(jid) else None
+    person = person_of(jid, alternative)
+    return ChatId(person) if person else None
+
+
+def person_of(jid: str, alternative: str = "") -> PersonId | None:
+    """The person behind an address that WhatsApp used; None when it is no person's.
+
+    The device in an address does not matter.
+    """
+    for address in (jid, alternative):
+        try:
+            return PersonId(from_jid(address).digits)
+        except InvalidNumber:
+            continue
+    for address in (jid, alternative):
+        bare = bare_of(address)
+        if bare.endswith(_LID) and _ADDRESS.fullmatch(bare):
+            return PersonId(bare)
+    return None
+
+
+def lid_of(*jids: str) -> str:
+    """The LID among the addresses of one person, without a device; empty when there is none."""
+    return next((bare_of(jid) for jid in jids if bare_of(jid).endswith(_LID)), "")
+
+
+def bare_of(jid: str) -> str:
+    """The address without its device: `98765:37@lid` as `98765@lid`."""
+    user, at, server = jid.partition("@")
+    return f"{user.partition(':')[0]}{at}{server}"
+
+
+def is_group(chat: str) -> bool:
+    """Whether the chat is a group."""
+    return chat.endswith(_GROUP)
+
+
+def address_of(chat: str) -> str:
+    """The address under which WhatsApp may know the chat, as far as its name tells."""
+    return chat if "@" in chat else f"{chat}@s.whatsapp.net"
+
+
+def masked(chat: str) -> str:
+    """The chat as events and logs show it: enough to recognise, not enough to write to.
+
+    Of a number the country code and the last two digits; of other addresses the last three.
+    """
+    if "@" in chat:
+        user, _, server = chat.partition("@")
+        return f"…{user[-3:]}@{server}"
+    return from_jid(address_of(chat)).masked

@@ -1,0 +1,106 @@
+"""Training: what a bot knows of itself, and the rules by which it answers.
+
+Rules are tried in their order; the first that matches answers. When none does, the fallback
+answers, if there is one. Without rules and fallback the bot stays silent, and the user's own code
+answers through a webhook.
+
+Texts are compared without regard to case, accents, punctuation and doubled spaces: people write
+on phones.
+"""
+
+import unicodedata
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+RULES_MAX: Final = 100
+WORDS_MAX: Final = 20
+TEXT_MAX: Final = 4096
+"""Characters of an answer; WhatsApp shows about as many."""
+
+
+class Match(StrEnum):
+    """How a rule's words are looked for in what was written."""
+
+    EQUALS = "equals"
+    CONTAINS = "contains"
+    """As whole words, anywhere."""
+    STARTS_WITH = "starts_with"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Answer when one of the words matches."""
+
+    match: Match
+    words: tuple[str, ...]
+    answer: str
+
+    def matches(self, text: str) -> bool:
+        """Whether the rule is for this text."""
+        written = f" {plain(text)} "
+        for word in self.words:
+            wanted = plain(word)
+            if not wanted:
+                continue
+            match self.match:
+                case Match.EQUALS:
+                    found = written == f" {wanted} "
+                case Match.CONTAINS:
+                    found = f" {wanted} " in written
+                case Match.STARTS_WITH:
+                    found = written.startswith(f" {wanted} ")
+            if found:
+                return True
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What a bot was taught.
+
+    Attributes:
+        personality: how the bot speaks; for people, and for the user's own code.
+        instructions: what it shall do; likewise.
+        rules: how it answers by itself.
+        fallback: what it answers when no rule matches; empty for nothing.
+    """
+
+    personality: str = ""
+    instructions: str = ""
+    rules: tuple[Rule, ...] = ()
+    fallback: str = ""
+
+    @property
+    def answers(self) -> bool:
+        """Whether the bot answers by itself."""
+        return bool(self.rules or self.fallback)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a bot answers; `rule` is the rule's place in the training, None for the fallback."""
+
+    text: str = field(repr=False)
+    rule: int | None
+
+
+def answer(training: Training, text: str) -> Answer | None:
+    """What the bot answers to `text`; None when it has nothing to say."""
+    for place, rule in enumerate(training.rules):
+        if rule.matches(text):
+            return Answer(text=rule.answer, rule=place)
+    if training.fallback:
+        return Answer(text=training.fallback, rule=None)
+    return None
+
+
+def plain(text: str) -> str:
+    """The text as it is compared: lower case, no accents, words with single spaces between."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    kept = "".join(
+        character if character.isalnum() else " "
+        for character in decomposed
+        if not unicodedata.combining(character)
+    )
+    return " ".join(kept.split())
