@@ -17,16 +17,21 @@ from starlette.routing import Route
 
 from sololine.emulator.accounts import Companion
 from sololine.emulator.errors import (
+    BrokenMedia,
     ExpiredQr,
     InvalidFault,
+    InvalidLetter,
     InvalidNumber,
     InvalidQr,
     LinkingBroken,
+    NotInGroup,
     PasskeyDemanded,
     Refused,
     TooManyDevices,
     UnknownCode,
     UnknownDevice,
+    UnknownGroup,
+    UnknownMedia,
     UnknownPhone,
     WrongCode,
 )
@@ -47,6 +52,11 @@ STATUS: Final[dict[type[Refused], HTTPStatus]] = {
     PasskeyDemanded: HTTPStatus.CONFLICT,
     LinkingBroken: HTTPStatus.CONFLICT,
     InvalidFault: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidLetter: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnknownMedia: HTTPStatus.NOT_FOUND,
+    BrokenMedia: HTTPStatus.CONFLICT,
+    UnknownGroup: HTTPStatus.NOT_FOUND,
+    NotInGroup: HTTPStatus.FORBIDDEN,
 }
 
 _MAX_BODY: Final = 16 * 1024

@@ -12,6 +12,11 @@
     * `PasskeyDemanded`: the account must prove a passkey, which the client was told
     * `LinkingBroken`: the client went away, answered wrongly or not at all
     * `InvalidFault`: a fault that does not exist, or lacks something
+    * `UnknownMedia`: the message has no file, or its file is not stored here
+    * `BrokenMedia`: the stored file is not what the message promises
+    * `UnknownGroup`: there is no such group
+    * `NotInGroup`: the phone is not a member of the group
+    * `InvalidLetter`: a message that cannot be composed
 
 Each class has a `code`, stable for programs, and makes its own sentence, for people. None shows a
 number, a QR or a code.
@@ -120,3 +125,45 @@ class InvalidFault(Refused):
     """A fault that does not exist, or lacks something."""
 
     code = "invalid_fault"
+
+
+class UnknownMedia(Refused):
+    """The message has no file, or its file is not stored here."""
+
+    code = "unknown_media"
+
+    def __init__(self) -> None:
+        super().__init__("the message has no file, or its file is not stored here")
+
+
+class BrokenMedia(Refused):
+    """The stored file is not what the message promises."""
+
+    code = "broken_media"
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"the file is not what the message promises: {how}")
+
+
+class UnknownGroup(Refused):
+    """There is no such group."""
+
+    code = "unknown_group"
+
+    def __init__(self) -> None:
+        super().__init__("there is no group of this id; list the groups to see which there are")
+
+
+class NotInGroup(Refused):
+    """The phone is not a member of the group."""
+
+    code = "not_in_group"
+
+    def __init__(self) -> None:
+        super().__init__("this phone is not a member of the group; let a member add it first")
+
+
+class InvalidLetter(Refused):
+    """A message that cannot be composed."""
+
+    code = "invalid_letter"
