@@ -224,23 +224,20 @@ class Session:
 
     def dump(self) -> bytes:
         """The session as bytes, to be kept. They are secret."""
-        return fields.write(
-            {
-                1: self.own_identity,
-                2: self.their_identity,
-                3: self.base,
-                4: self._root,
-                5: self._ratchet,
-                6: self._ratchet_public,
-                7: self._sending.dump(),
-                8: self._previous,
-                9: None if self._opening is None else self._opening.dump(),
-            }
-            | {
-                _FIRST_CHAIN + at: key + chain.dump()
-                for at, (key, chain) in enumerate(self._receiving.items())
-            }
-        )
+        dumped: dict[int, int | bytes | None] = {
+            1: self.own_identity,
+            2: self.their_identity,
+            3: self.base,
+            4: self._root,
+            5: self._ratchet,
+            6: self._ratchet_public,
+            7: self._sending.dump(),
+            8: self._previous,
+            9: None if self._opening is None else self._opening.dump(),
+        }
+        for at, (key, chain) in enumerate(self._receiving.items(), _FIRST_CHAIN):
+            dumped[at] = key + chain.dump()
+        return fields.write(dumped)
 
     @classmethod
     def load(cls, dumped: bytes) -> Self:
