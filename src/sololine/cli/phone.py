@@ -92,7 +92,7 @@ def fault(
         str,
         typer.Argument(
             help="drop, mute, stream_error, replaced, device_removed, login_failure, "
-            "client_outdated, passkey or slow."
+            "client_outdated, passkey, slow, media_gone or upload_refused."
         ),
     ],
     number: Annotated[

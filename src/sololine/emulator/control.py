@@ -56,7 +56,7 @@ STATUS: Final[dict[type[Refused], HTTPStatus]] = {
     UnknownMedia: HTTPStatus.NOT_FOUND,
     BrokenMedia: HTTPStatus.CONFLICT,
     UnknownGroup: HTTPStatus.NOT_FOUND,
-    NotInGroup: HTTPStatus.FORBIDDEN,
+    NotInGroup: HTTPStatus.CONFLICT,
 }
 
 _MAX_BODY: Final = 16 * 1024

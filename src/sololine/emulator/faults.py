@@ -70,6 +70,18 @@ class Slow:
     seconds: float = 5.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaGone:
+    """A stored file is asked for and is gone: 410. For everyone: downloads name nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadRefused:
+    """An upload of media is refused with this HTTP status. For everyone, as `MediaGone`."""
+
+    status: int = 500
+
+
 Fault = (
     Drop
     | Mute
@@ -80,6 +92,8 @@ Fault = (
     | ClientOutdated
     | PasskeyDemand
     | Slow
+    | MediaGone
+    | UploadRefused
 )
 
 Striking = Drop | Mute | StreamError | Replaced | DeviceRemoved
@@ -95,7 +109,12 @@ KINDS: Final[Mapping[str, type[Fault]]] = {
     "client_outdated": ClientOutdated,
     "passkey": PasskeyDemand,
     "slow": Slow,
+    "media_gone": MediaGone,
+    "upload_refused": UploadRefused,
 }
+
+_NAMELESS: Final = (MediaGone, UploadRefused)
+"""What happens to requests that do not say whose they are."""
 
 _LONGEST_DELAY_S: Final = 600
 
@@ -196,6 +215,8 @@ def fault_from(words: Mapping[str, Any]) -> tuple[Fault, Target, int | None]:
     times = rest.pop("times", 1)
     if device is not None and number is None:
         raise InvalidFault("a fault for one device needs its number, too")
+    if number is not None and kind in _NAMELESS:
+        raise InvalidFault(f"{_NAMES[kind]} can only be armed for everyone")
     if number is not None and not isinstance(number, str):
         raise InvalidFault("number must be a text of digits")
     _need_counts(least=1, device=device, times=times)

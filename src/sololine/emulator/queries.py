@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from sololine.emulator.accounts import PREKEY_SIZE, Account, Companion, DeviceKey
+from sololine.emulator.shelf import AUTH, MEDIA_HOST
 from sololine.emulator.world import World
 from sololine.wire import registration
 from sololine.wire.curve import KEY_TYPE
@@ -266,8 +267,10 @@ def _blocklist(_: Query) -> Answer:
     return [Node.make("list")]
 
 
-def _no_media(_: Query) -> Answer:
-    raise QueryRefused(501, "media_conn: this emulator keeps no media")
+def _media_hosts(_: Query) -> Answer:
+    # Clients need all four; they ask again when the time to live, in seconds, is over.
+    terms: dict[str, str | int] = {"auth": AUTH, "ttl": 3600, "auth_ttl": 21600, "max_buckets": 12}
+    return [Node.make("media_conn", {**terms}, Node.make("host", {"hostname": MEDIA_HOST}))]
 
 
 _ANSWERS: Final[dict[tuple[str, str, str], Callable[[Query], Answer]]] = {
@@ -282,7 +285,7 @@ _ANSWERS: Final[dict[tuple[str, str, str], Callable[[Query], Answer]]] = {
     ("usync", "get", "usync"): _usync,
     ("privacy", "get", "privacy"): _privacy,
     ("privacy", "set", "tokens"): _nothing,
-    ("w:m", "set", "media_conn"): _no_media,
+    ("w:m", "set", "media_conn"): _media_hosts,
     ("w:sync:app:state", "set", "sync"): _app_state,
     ("abt", "get", "props"): _properties,
     ("blocklist", "get", ""): _blocklist,

@@ -16,7 +16,9 @@ from sololine.emulator.exchange import Exchange
 from sololine.emulator.facts import Fact
 from sololine.emulator.faults import Slow
 from sololine.emulator.ledger import Ledger
+from sololine.emulator.media_http import MediaDoor
 from sololine.emulator.phone import Phones
+from sololine.emulator.shelf import Shelf
 from sololine.emulator.transport import ConnectionEnded, Doorway, WebSocket
 from sololine.wire.certificate import issue_chain
 from sololine.wire.curve import KeyPair
@@ -70,11 +72,16 @@ class Emulator:
         self._ledger: Ledger | None = None
         self.exchange = Exchange(now=now, observe=self._record)
         self.phones = Phones(self.exchange)
+        self.shelf = Shelf(folder / "media")
+        """The files that were sent, and profile pictures."""
         self.port = 0
         """Where it listens; 0 before the start."""
         self._doorway = Doorway(
             self._certificates.server_context(),
             serve=self._serve,
+            media=MediaDoor(
+                self.shelf, self.exchange.faults, report=self.exchange.note_unknown
+            ).serve,
             report=self.exchange.note_unknown,
         )
         self._running = AsyncExitStack()

@@ -17,6 +17,9 @@ from sololine.emulator.media import KEY_SIZE, Attachment, Kind, open_sealed, sea
 MEDIA_HOST: Final = "mmg.whatsapp.net"
 PICTURE_HOST: Final = "pps.whatsapp.net"
 
+AUTH: Final = "loopback-media"
+"""What the server gives a client to show when it uploads. It protects nothing here."""
+
 MAX_STORED: Final = 110 * 2**20
 """Bytes that one file may have as stored; WhatsApp's own limit is about as high."""
 

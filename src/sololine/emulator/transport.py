@@ -1,6 +1,7 @@
-"""How a client's bytes arrive: an HTTP proxy, TLS behind it, a WebSocket inside.
+"""How a client's bytes arrive: an HTTP proxy, TLS behind it, a WebSocket or HTTP inside.
 
-    TCP ── CONNECT web.whatsapp.com:443 ──▶ TLS ── GET /ws/chat, upgrade ──▶ WebSocket messages
+    TCP ─┬ CONNECT web.whatsapp.com:443 ──▶ TLS ── GET /ws/chat, upgrade ──▶ WebSocket messages
+         └ CONNECT mmg.whatsapp.net:443 ──▶ TLS ── GET, HEAD, POST ──▶ media, see `media_http`
 
 A client's library is pointed here as at a proxy (`HTTPS_PROXY`), so it believes to speak with
 WhatsApp's own hosts, and everything it wants to reach arrives at one listener. Whoever does not
@@ -34,6 +35,7 @@ CLOSE_LIMIT: Final = 2.0
 UNREAD_LIMIT: Final = 16 * 2**20
 """Bytes that may wait for a client that does not read before it is cut off."""
 
+_CHAT_HOST: Final = "web.whatsapp.com"
 _CHAT_PATH: Final = "/ws/chat"
 _HOSTS: Final = (".whatsapp.com", ".whatsapp.net")
 _MAX_MESSAGE: Final = 2**24 + 2**16
@@ -123,8 +125,9 @@ class WebSocket:
 class Doorway:
     """Leads an accepted TCP connection to its WebSocket.
 
-    `serve` is awaited with each WebSocket, for as long as it lasts. `report` is told, in words
-    fit for a log, what a client wanted that is not served.
+    `serve` is awaited with each WebSocket, for as long as it lasts; `media` with each stream to
+    another host and that host's name. `report` is told, in words fit for a log, what a client
+    wanted that is not served.
     """
 
     def __init__(
@@ -132,10 +135,12 @@ class Doorway:
         tls: ssl.SSLContext,
         *,
         serve: Callable[[WebSocket], Awaitable[None]],
+        media: Callable[[str, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
         report: Callable[[str], None],
     ) -> None:
         self._tls = tls
         self._serve = serve
+        self._media = media
         self._report = report
 
     async def receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -144,7 +149,7 @@ class Doorway:
             websocket = await self._open(reader, writer)
             if websocket is not None:
                 await self._serve(websocket)
-        except (OSError, asyncio.IncompleteReadError) as error:
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             log.debug("a connection ended early: %s", type(error).__name__)
         except asyncio.LimitOverrunError:
             self._report("a request head of more than 64 KiB")
@@ -168,6 +173,9 @@ class Doorway:
             return None
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await writer.start_tls(self._tls, ssl_handshake_timeout=STEP_LIMIT)
+        if host != _CHAT_HOST:
+            await self._media(host, reader, writer)
+            return None
         method, target, head = await _request_head(reader)
         if (method, target) != ("GET", _CHAT_PATH):
             path = target.partition("?")[0]

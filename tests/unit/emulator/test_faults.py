@@ -73,7 +73,10 @@ def test_a_fault_of_another_kind_is_left_alone() -> None:
     assert faults.take(LoginFailure, ONE) == LoginFailure(reason=402, code=101)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+NAMELESS = ("media_gone", "upload_refused")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NAMELESS])
 def test_each_kind_can_be_ordered_in_words_and_is_shown_in_the_same(kind: str) -> None:
     fault, target, times = fault_from({"kind": kind, "number": ONE.number, "device": 1})
 
@@ -82,6 +85,13 @@ def test_each_kind_can_be_ordered_in_words_and_is_shown_in_the_same(kind: str) -
     shown = words_for(armed)
     assert {"kind": kind, "number": ONE.number, "device": 1, "times": 1}.items() <= shown.items()
     assert isinstance(fault, KINDS[kind])
+
+
+@pytest.mark.parametrize("kind", NAMELESS)
+def test_what_strikes_media_is_for_everyone(kind: str) -> None:
+    assert isinstance(fault_from({"kind": kind})[0], KINDS[kind])
+    with pytest.raises(InvalidFault, match=f"{kind} can only be armed for everyone"):
+        fault_from({"kind": kind, "number": ONE.number})
 
 
 def test_a_kinds_own_words_are_read() -> None:

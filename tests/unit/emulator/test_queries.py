@@ -210,9 +210,15 @@ def test_the_small_questions_of_a_login_are_answered(world: World) -> None:
         assert ask(world, xmlns, kind, Node.make(tag)).text("type") == "result"
 
 
-def test_what_is_not_served_is_refused_by_name(world: World) -> None:
-    refusal = ask(world, "w:m", "set", Node.make("media_conn")).need("error")
-    assert "media_conn" in refusal.text("text")
+def test_a_client_is_told_where_media_is_and_all_it_needs_there(world: World) -> None:
+    terms = ask(world, "w:m", "set", Node.make("media_conn")).need("media_conn")
+
+    assert terms.text("auth")
+    assert all(terms.number(name) > 0 for name in ("ttl", "auth_ttl", "max_buckets"))
+    assert [host.text("hostname") for host in terms.named("host")] == ["mmg.whatsapp.net"]
+
+
+def test_what_is_not_kept_is_refused(world: World) -> None:
     assert ask(world, "encrypt", "get", Node.make("digest")).need("error").text("code") == "404"
 
 
