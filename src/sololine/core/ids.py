@@ -37,11 +37,17 @@ DEFAULT_TENANT: Final = TenantId("default")
 DEFAULT_USER: Final = UserId("default")
 
 _BOT_ID: Final = re.compile(r"bot_[0-9a-z]{20}")
+_MEDIA_ID: Final = re.compile(r"med_[0-9a-z]{24}")
 
 
 def is_bot_id(text: str) -> bool:
     """Whether `text` has the form of a bot's id; says nothing about whether the bot exists."""
     return _BOT_ID.fullmatch(text) is not None
+
+
+def is_media_id(text: str) -> bool:
+    """Whether `text` has the form of a medium's id; only such a text may name a file."""
+    return _MEDIA_ID.fullmatch(text) is not None
 
 
 def device_id(bot: BotId, intent_no: int, round_no: int) -> DeviceId:
