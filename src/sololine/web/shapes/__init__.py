@@ -1,0 +1,68 @@
+"""The JSON that goes in and out, a file for each noun; the doors take all of it from here."""
+
+from sololine.web.shapes.base import (
+    UNREADABLE,
+    Instant,
+    Problem,
+    Responses,
+    Shape,
+    Success,
+    Text,
+    camel,
+)
+from sololine.web.shapes.bots import (
+    BotChanges,
+    Bots,
+    BotShape,
+    ConnectionShape,
+    FinishedStep,
+    NewBot,
+    OneBot,
+)
+from sololine.web.shapes.events import Events, EventShape
+from sololine.web.shapes.whatsapp import (
+    Available,
+    BotName,
+    CodeShape,
+    Connect,
+    ConnectingShape,
+    Disconnect,
+    Disconnected,
+    ExistingConnection,
+    Resolution,
+    SessionCheck,
+    StatsShape,
+    Validation,
+)
+
+__all__ = [
+    "UNREADABLE",
+    "Available",
+    "BotChanges",
+    "BotName",
+    "BotShape",
+    "Bots",
+    "CodeShape",
+    "Connect",
+    "ConnectingShape",
+    "ConnectionShape",
+    "Disconnect",
+    "Disconnected",
+    "EventShape",
+    "Events",
+    "ExistingConnection",
+    "FinishedStep",
+    "Instant",
+    "NewBot",
+    "OneBot",
+    "Problem",
+    "Resolution",
+    "Responses",
+    "SessionCheck",
+    "Shape",
+    "StatsShape",
+    "Success",
+    "Text",
+    "Validation",
+    "camel",
+,]
