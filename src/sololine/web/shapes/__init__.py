@@ -65,4 +65,4 @@ __all__ = [
     "Text",
     "Validation",
     "camel",
-,]
+]
