@@ -5,6 +5,8 @@
     link = await engine.link(device, deliver)          # QrIssued
     whatsapp.scan(whatsapp.code_of(device), number)    # Linked, LinkUp
     whatsapp.drop(device)                              # LinkDown
+    whatsapp.receive(device, message, sender=jid)      # Received, again after a crash until settled
+    await link.send(jid, message)                      # in whatsapp.sent, unless fated otherwise
 
 It passes the same contract as the real engine (`tests/contract/test_engine.py`). Signals arrive in
 a later round of the event loop, in order, never inside the call that caused them. Several engines
@@ -13,11 +15,22 @@ may share one WhatsApp, as several processes share one data directory.
 
 import asyncio
 import contextlib
+import hashlib
 import itertools
-from datetime import timedelta
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from pathlib import Path
+from typing import get_args
 
+from sololine.core.chat import address_of, bare_of, is_group
 from sololine.core.ids import DeviceId
+from sololine.core.media import MediaKind, Uploaded
+from sololine.core.message import Failure
 from sololine.core.signals import (
+    ChatSignal,
     CredentialsInUse,
     EngineStopped,
     LinkDown,
@@ -27,15 +40,69 @@ from sololine.core.signals import (
     LoggedOut,
     PairingCodeIssued,
     QrIssued,
+    Receipt,
+    ReceiptKind,
+    Received,
     Signal,
+    Typing,
+    TypingState,
+    Unreadable,
+    Where,
 )
-from sololine.engine.port import Capabilities, Deliver, DeviceBusy, LinkClosed
+from sololine.engine.port import (
+    Capabilities,
+    Deliver,
+    DeviceBusy,
+    GroupInfo,
+    LinkClosed,
+    NoSuch,
+    NotSent,
+    Profile,
+    Registered,
+    SendRefused,
+    Sent,
+)
+from sololine.wire.protobuf import load
 
 UP_SOON = timedelta(seconds=10)
 
 
+class Fate(Enum):
+    """What becomes of a message that is being sent, if it is not simply taken."""
+
+    HANGS = auto()
+    """It never reaches WhatsApp, and nobody says so."""
+    HANGS_TAKEN = auto()
+    """It reaches WhatsApp; the word of it does not come back."""
+    DIES = auto()
+    """The engine dies before it has left."""
+    DIES_TAKEN = auto()
+    """The engine dies right after WhatsApp took it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A message that WhatsApp took."""
+
+    device: DeviceId
+    to: str
+    message: bytes
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a chat was let see: typing, being online (no chat), or that messages were read."""
+
+    device: DeviceId
+    what: str
+    chat: str = ""
+    sender: str = ""
+    ids: tuple[str, ...] = ()
+
+
 class ScriptedWhatsApp:
-    """The phones, what they are linked with, and the credentials on disk."""
+    """The phones, what they are linked with, what was said, and the credentials on disk."""
 
     def __init__(self) -> None:
         self.credentials: dict[DeviceId, Linked] = {}
@@ -44,7 +111,25 @@ class ScriptedWhatsApp:
         self.silent = False
         """While true, a link that opens hears nothing by itself; let it hear with `say`."""
         self.confirms_logouts = True
+        self.sent: list[Taken] = []
+        """Every message that was taken, oldest first."""
+        self.fates: deque[Fate | Exception] = deque()
+        """Of the next messages to be sent; those beyond are taken. An exception is raised."""
+        self.send_takes = timedelta()
+        self.strangers: set[str] = set()
+        """Numbers that are not on WhatsApp; every other one is."""
+        self.groups: dict[str, GroupInfo] = {}
+        """The groups that every bot is in, by their address."""
+        self.profiles: dict[str, Profile] = {}
+        """By address; whoever is missing shows nothing."""
+        self.files: dict[str, bytes] = {}
+        """What was uploaded, by direct path. What is taken out is gone."""
+        self.refuses_files = False
+        self.shown: list[Shown] = []
+        self.kept: defaultdict[DeviceId, deque[ChatSignal]] = defaultdict(deque)
+        """What was delivered and is not settled: a link that opens hears it again."""
         self._devices: dict[str, dict[int, DeviceId]] = {}
+        self._message_numbers = itertools.count(1)
         self._refusals: list[Signal] = []
         self._numbers = itertools.count(1)
 
@@ -87,6 +172,65 @@ class ScriptedWhatsApp:
             for no in [no for no, each in devices.items() if each == device]:
                 del devices[no]
 
+    # What people say --------------------------------------------------------------------------
+
+    def receive(
+        self,
+        device: DeviceId,
+        message: bytes,
+        sender: str,
+        *,
+        chat: str | None = None,
+        from_me: bool = False,
+        name: str = "Ana",
+        id: str | None = None,  # noqa: A002 — as the signal calls it
+        at: datetime | None = None,
+    ) -> str:
+        """Someone writes: to the bot, or in a group (`chat`). Returns WhatsApp's id."""
+        new = id or self.new_id()
+        where = Where(chat=chat or sender, sender=sender, from_me=from_me)
+        at_s = int((at or datetime.now(UTC)).timestamp())
+        self.tell(
+            device, Received(id=new, where=where, at_s=at_s, sender_name=name, message=message)
+        )
+        return new
+
+    def receive_unreadable(self, device: DeviceId, sender: str) -> str:
+        """Someone's message cannot be decrypted."""
+        new = self.new_id()
+        at_s = int(datetime.now(UTC).timestamp())
+        self.tell(device, Unreadable(id=new, where=Where(chat=sender, sender=sender), at_s=at_s))
+        return new
+
+    def confirm(
+        self,
+        device: DeviceId,
+        kind: ReceiptKind,
+        *ids: str,
+        sender: str,
+        chat: str | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        """Someone has got, read or played the bot's messages."""
+        where = Where(chat=chat or sender, sender=sender)
+        at_s = int((at or datetime.now(UTC)).timestamp())
+        self.tell(device, Receipt(kind=kind, ids=ids, where=where, at_s=at_s))
+
+    def type(self, device: DeviceId, state: TypingState, sender: str) -> None:
+        """Someone types."""
+        self.tell(device, Typing(where=Where(chat=sender, sender=sender), state=state))
+
+    def tell(self, device: DeviceId, said: ChatSignal) -> None:
+        """Any chat signal, now, or when the device is next connected (all but typing)."""
+        if not isinstance(said, Typing):
+            self.kept[device].append(said)
+        if link := self.links.get(device):
+            link.say(said)
+
+    def new_id(self) -> str:
+        """An id as WhatsApp's messages have it."""
+        return f"3EB0{next(self._message_numbers):018X}"
+
     # Misfortunes ------------------------------------------------------------------------------
 
     def refuse_next(self, signal: Signal) -> None:
@@ -119,6 +263,10 @@ class ScriptedWhatsApp:
         """Any signal, with no other effect."""
         self.links[device].say(signal)
 
+    def give_up(self, device: DeviceId) -> None:
+        """The time runs out in which WhatsApp must answer what hangs."""
+        self.links[device].stop_waiting()
+
     # For links --------------------------------------------------------------------------------
 
     def answer(self, link: "ScriptedLink", *, fresh: bool) -> None:
@@ -138,6 +286,17 @@ class ScriptedWhatsApp:
             link.rise()
         else:
             link.end(LoggedOut())
+
+    def take(self, device: DeviceId, to: str, message: bytes) -> Sent:
+        """A message reaches WhatsApp. Raises `SendRefused`."""
+        if is_group(to):
+            if to not in self.groups:
+                raise SendRefused(Failure.NOT_IN_GROUP)
+        elif to.partition("@")[0] in self.strangers:
+            raise SendRefused(Failure.NOT_ON_WHATSAPP)
+        taken = Taken(device=device, to=to, message=message, id=self.new_id())
+        self.sent.append(taken)
+        return Sent(id=taken.id, at=datetime.now(UTC).replace(microsecond=0))
 
 
 class ScriptedEngine:
@@ -168,6 +327,7 @@ class ScriptedEngine:
     async def forget(self, device: DeviceId) -> None:
         self._refuse_if_open(device)
         self.whatsapp.credentials.pop(device, None)
+        self.whatsapp.kept.pop(device, None)
 
     async def close(self) -> None:
         for link in list(self._links.values()):
@@ -187,6 +347,8 @@ class ScriptedEngine:
             link.end(EngineStopped(detail="another process holds the credentials"))
         else:
             self.whatsapp.links[device] = link
+            for said in tuple(self.whatsapp.kept[device]):
+                link.say(said)
             self.whatsapp.answer(link, fresh=verb == "link")
         return link
 
@@ -217,6 +379,9 @@ class ScriptedLink:
         self._up = False
         self._may_rise = device in whatsapp.credentials
         self._up_or_over = asyncio.Event()
+        self._sending = asyncio.Lock()
+        self._hanging: set[asyncio.Future[None]] = set()
+        self._told: deque[ChatSignal] = deque()
 
     async def request_pairing_code(self, digits: str) -> None:
         if self._closed or self._ending or self.code is None:
@@ -233,7 +398,115 @@ class ScriptedLink:
         if not self._up or not self._whatsapp.confirms_logouts:
             raise LinkClosed("the link is not up, so the device cannot be logged out")
         self._whatsapp.remove(self.device)
+        self._whatsapp.kept.pop(self.device, None)
         self.vanish()
+
+    async def send(self, to: str, message: bytes) -> Sent:
+        async with self._sending:
+            self._refuse_unless_up()
+            await asyncio.sleep(self._whatsapp.send_takes.total_seconds())
+            fate = self._whatsapp.fates.popleft() if self._whatsapp.fates else None
+            if isinstance(fate, Exception):
+                raise fate
+            taken = None
+            if fate not in {Fate.HANGS, Fate.DIES}:
+                taken = self._whatsapp.take(self.device, to, message)
+            if fate in {Fate.DIES, Fate.DIES_TAKEN}:
+                self._whatsapp.crash(self.device)
+            if fate is None and taken is not None:
+                return taken
+            await self._hang()
+            raise LinkClosed("whatsapp did not answer in time")
+
+    async def upload(self, file: Path, kind: MediaKind) -> Uploaded:
+        self._refuse_unless_up()
+        content = await asyncio.to_thread(file.read_bytes)
+        if self._whatsapp.refuses_files:
+            raise SendRefused(Failure.MEDIA_REFUSED)
+        key, digest = hashlib.sha256(content + b"key").digest(), hashlib.sha256(content).digest()
+        path = f"/v/{kind.value}/{digest.hex()}.enc"
+        self._whatsapp.files[path] = content
+        return Uploaded(
+            url=f"https://mmg.whatsapp.net{path}",
+            direct_path=path,
+            media_key=key,
+            sha256=digest,
+            encrypted_sha256=hashlib.sha256(key + content).digest(),
+            size=len(content),
+        )
+
+    async def download(self, message: bytes, file: Path) -> None:
+        self._refuse_unless_up()
+        content = self._whatsapp.files.get(_direct_path(message))
+        if content is None:
+            raise NoSuch("whatsapp does not have the file any more")
+        await asyncio.to_thread(file.write_bytes, content)
+
+    async def show_typing(self, chat: str, state: TypingState) -> None:
+        self._show(Shown(device=self.device, what=state.value, chat=chat))
+
+    async def show_online(self, *, online: bool) -> None:
+        self._show(Shown(device=self.device, what="online" if online else "offline"))
+
+    async def mark_read(self, chat: str, sender: str, ids: Sequence[str], *, played: bool) -> None:
+        what = "played" if played else "read"
+        self._show(Shown(device=self.device, what=what, chat=chat, sender=sender, ids=tuple(ids)))
+
+    async def on_whatsapp(self, numbers: Sequence[str]) -> list[Registered]:
+        self._refuse_unless_up()
+        return [
+            Registered(asked=number)
+            if number in self._whatsapp.strangers
+            else Registered(asked=number, jid=address_of(number), lid=f"9{number}@lid")
+            for number in numbers
+        ]
+
+    async def profile(self, jid: str) -> Profile:
+        self._refuse_unless_up()
+        if jid.partition("@")[0] in self._whatsapp.strangers:
+            raise NoSuch("whatsapp knows no such person")
+        return self._whatsapp.profiles.get(bare_of(jid), Profile())
+
+    async def groups(self) -> list[GroupInfo]:
+        self._refuse_unless_up()
+        return list(self._whatsapp.groups.values())
+
+    async def group(self, jid: str) -> GroupInfo:
+        self._refuse_unless_up()
+        if jid not in self._whatsapp.groups:
+            raise NoSuch("the bot's number is in no such group")
+        return self._whatsapp.groups[jid]
+
+    def settled(self, count: int) -> None:
+        kept = self._whatsapp.kept[self.device]
+        for _ in range(min(count, len(self._told))):
+            said = self._told.popleft()
+            if kept and kept[0] is said:  # typing is not kept
+                kept.popleft()
+
+    def _refuse_unless_up(self) -> None:
+        if not self._up:
+            raise NotSent("the link is not up")
+
+    def _show(self, shown: Shown) -> None:
+        self._refuse_unless_up()
+        self._whatsapp.shown.append(shown)
+
+    async def _hang(self) -> None:
+        """Wait for an answer that does not come, until the link ends or `give_up`."""
+        if self._ending or self._closed:
+            return
+        waiting = asyncio.get_running_loop().create_future()
+        self._hanging.add(waiting)
+        try:
+            await waiting
+        finally:
+            self._hanging.discard(waiting)
+
+    def stop_waiting(self) -> None:
+        for waiting in self._hanging:
+            if not waiting.done():
+                waiting.set_result(None)
 
     async def close(self) -> None:
         self.vanish()
@@ -265,6 +538,8 @@ class ScriptedLink:
         def arrive() -> None:
             if self._closed:
                 return
+            if isinstance(signal, get_args(ChatSignal)):
+                self._told.append(signal)
             if isinstance(signal, EngineStopped):
                 self.vanish()
             self._deliver(signal)
@@ -281,6 +556,7 @@ class ScriptedLink:
         self._up = False
         self.code = None
         self._up_or_over.set()
+        self.stop_waiting()
 
     def vanish(self) -> None:
         """From now on the link is closed and its device free."""
@@ -288,6 +564,16 @@ class ScriptedLink:
         self._up = False
         self.code = None
         self._up_or_over.set()
+        self.stop_waiting()
         for links in (self._of_engine, self._whatsapp.links):
             if links.get(self.device) is self:
                 del links[self.device]
+
+
+def _direct_path(message: bytes) -> str:
+    """Where the file lies that a `waE2E.Message` tells of; empty when it tells of none."""
+    parsed = load("waE2E.WAWebProtobufsE2E_pb2").Message.FromString(message)
+    for _, value in parsed.ListFields():
+        if path := getattr(value, "directPath", ""):
+            return str(path)
+    return ""

@@ -109,6 +109,10 @@ class LinkClosed(Exception):
     """The link ended before it could do what was asked; the outcome is unknown."""
 
 
+class NotSent(LinkClosed):
+    """There was no connection to do it with: nothing was asked of WhatsApp, and it may be again."""
+
+
 class DeviceBusy(Exception):
     """The credentials are in use: by an open link, or by another process."""
 
@@ -127,14 +131,16 @@ class Link(Protocol):
         `QrIssued`. Raises `LinkClosed` when the link is gone or WhatsApp refused.
         """
 
-    # What follows needs a link that is up, and raises `LinkClosed` without one, or when WhatsApp
-    # did not answer in time: the outcome is unknown then.
+    # What follows needs a link that is up, and raises `NotSent` without one. When the link ends
+    # meanwhile, or WhatsApp does not answer in time, it raises `LinkClosed`: nobody knows whether
+    # it was done.
 
     async def send(self, to: str, message: bytes) -> Sent:
         """Send a serialised `waE2E.Message` to a person's or a group's address.
 
-        Raises `SendRefused` when it was certainly not sent. Calls for one link are carried out one
-        after the other, in their order.
+        Raises `SendRefused` when WhatsApp did not take it, and `NotSent` when it was not asked;
+        any other `LinkClosed` leaves open whether it was sent. Calls for one link are carried out
+        one after the other, in their order.
         """
 
     async def upload(self, file: Path, kind: MediaKind) -> Uploaded:
