@@ -4,12 +4,12 @@ Strict: what is not in the table raises `UnknownQuery`, so that nothing a client
 answered by accident. An unanswered iq would block a client for 75 s.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 from typing import Final
 
+from sololine.emulator import people_queries
 from sololine.emulator.accounts import PREKEY_SIZE, Account, Companion, DeviceKey
+from sololine.emulator.asking import Answer, Query, QueryRefused, UnknownQuery
 from sololine.emulator.shelf import AUTH, MEDIA_HOST
 from sololine.emulator.world import World
 from sololine.wire import registration
@@ -18,49 +18,9 @@ from sololine.wire.errors import WireError
 from sololine.wire.jid import LID_SERVER, SERVER, USER_SERVER, Jid
 from sololine.wire.node import Node
 
+__all__ = ["Query", "QueryRefused", "UnknownQuery", "answer", "error", "result"]
+
 _PRIVACY: Final = ("readreceipts", "last", "status", "profile", "groupadd", "calladd", "online")
-
-
-class UnknownQuery(Exception):
-    """The client asks something that is not in the table."""
-
-
-class QueryRefused(Exception):
-    """The answer is an error; `code` and `text` as WhatsApp gives them."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """One question of a companion that is logged in, or of a client that is not (`key` None)."""
-
-    node: Node
-    world: World
-    key: DeviceKey | None
-    now: datetime
-
-    @property
-    def subject(self) -> Node:
-        """The child that says what is asked."""
-        return self.node.children[0]
-
-    @property
-    def device(self) -> DeviceKey:
-        """The companion that asks.
-
-        Raises:
-            QueryRefused: if it is not logged in.
-        """
-        if self.key is None:
-            raise QueryRefused(401, "not-authorized")
-        return self.key
-
-
-Answer = Iterable[Node]
 
 
 def answer(query: Query) -> Node:
@@ -235,8 +195,8 @@ _USYNC_PROTOCOLS: Final[dict[str, Callable[[Query, Account | None, bytes], list[
     "lid": _usync_lid,
     "contact": _usync_contact,
     "business": _usync_nothing,
-    "status": _usync_nothing,
-    "picture": _usync_nothing,
+    "status": people_queries.usync_status,
+    "picture": people_queries.usync_picture,
 }
 
 
@@ -286,6 +246,9 @@ _ANSWERS: Final[dict[tuple[str, str, str], Callable[[Query], Answer]]] = {
     ("privacy", "get", "privacy"): _privacy,
     ("privacy", "set", "tokens"): _nothing,
     ("w:m", "set", "media_conn"): _media_hosts,
+    ("w:g2", "get", "query"): people_queries.group_info,
+    ("w:g2", "get", "participating"): people_queries.joined_groups,
+    ("w:profile:picture", "get", "picture"): people_queries.picture,
     ("w:sync:app:state", "set", "sync"): _app_state,
     ("abt", "get", "props"): _properties,
     ("blocklist", "get", ""): _blocklist,

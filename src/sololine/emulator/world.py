@@ -38,6 +38,7 @@ from sololine.emulator.facts import (
 )
 from sololine.emulator.groups import Group
 from sololine.emulator.pairing import Offer, Pairing, dated_refs
+from sololine.emulator.profiles import Profile
 from sololine.wire.curve import KeyPair
 from sololine.wire.jid import LID_SERVER, USER_SERVER, Jid
 from sololine.wire.registration import Registration
@@ -46,6 +47,7 @@ MAX_COMPANIONS: Final = 4
 """Linked devices a phone may have; it refuses a fifth."""
 
 _FACTS_KEPT: Final = 10_000
+_NO_PROFILE: Final = Profile()
 
 
 class World:
@@ -58,6 +60,8 @@ class World:
         self.accounts: dict[str, Account] = {}
         self.groups = dict[str, Group]()
         """All groups, by id."""
+        self.profiles = dict[str, Profile]()
+        """What people see of an account, by number; of most there is nothing."""
         self.pairings: dict[int, Pairing] = {}
         self.facts: list[Fact] = []
         """The latest ten thousand, oldest first."""
@@ -97,6 +101,10 @@ class World:
             return self.accounts[number]
         except KeyError:
             raise UnknownPhone from None
+
+    def profile(self, number: str) -> Profile:
+        """What people see of the account of this number."""
+        return self.profiles.get(number, _NO_PROFILE)
 
     def find(self, user: Jid) -> Account | None:
         """The account that an address, by number or by LID, belongs to."""

@@ -1,0 +1,52 @@
+"""A question of a client, and how it is refused. The answers stand in `queries` and its likes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from sololine.emulator.accounts import DeviceKey
+from sololine.emulator.world import World
+from sololine.wire.node import Node
+
+Answer: TypeAlias = Iterable[Node]
+"""What a result holds."""
+
+
+class UnknownQuery(Exception):
+    """The client asks something that is not in the table."""
+
+
+class QueryRefused(Exception):
+    """The answer is an error; `code` and `text` as WhatsApp gives them."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One question of a companion that is logged in, or of a client that is not (`key` None)."""
+
+    node: Node
+    world: World
+    key: DeviceKey | None
+    now: datetime
+
+    @property
+    def subject(self) -> Node:
+        """The child that says what is asked."""
+        return self.node.children[0]
+
+    @property
+    def device(self) -> DeviceKey:
+        """The companion that asks.
+
+        Raises:
+            QueryRefused: if it is not logged in.
+        """
+        if self.key is None:
+            raise QueryRefused(401, "not-authorized")
+        return self.key

@@ -1,0 +1,53 @@
+"""What clients ask about people and groups: profiles, pictures, members."""
+
+from sololine.emulator.accounts import Account
+from sololine.emulator.asking import Answer, Query, QueryRefused
+from sololine.emulator.group_stanzas import group_node
+from sololine.emulator.shelf import PICTURE_HOST
+from sololine.wire.node import Node
+
+
+def group_info(query: Query) -> Answer:
+    """One group, for a member of it."""
+    group = query.world.groups.get(query.node.jid("to").user)
+    if group is None:
+        raise QueryRefused(404, "item-not-found")
+    if query.device.number not in group.members:
+        raise QueryRefused(403, "forbidden")
+    return [group_node(query.world, group)]
+
+
+def joined_groups(query: Query) -> Answer:
+    """Every group the client's account is a member of."""
+    number = query.device.number
+    joined = [group for group in query.world.groups.values() if number in group.members]
+    return [Node.make("groups", content=[group_node(query.world, group) for group in joined])]
+
+
+def picture(query: Query) -> Answer:
+    """Where somebody's profile picture is; groups have none here."""
+    account = query.world.find(query.node.jid("target"))
+    profile = query.world.profile(account.number) if account else None
+    if profile is None or not profile.picture:
+        raise QueryRefused(404, "item-not-found")
+    if query.subject.attrs.get("id") == profile.picture_id:
+        return [Node.make("picture", {"status": 304})]
+    where = {
+        "id": profile.picture_id,
+        "type": query.subject.attrs.get("type", "image"),
+        "url": f"https://{PICTURE_HOST}{profile.picture}",
+        "direct_path": profile.picture,
+    }
+    return [Node.make("picture", where)]
+
+
+def usync_status(query: Query, account: Account | None, _: bytes) -> list[Node]:
+    """What somebody says about himself."""
+    about = query.world.profile(account.number).about if account else ""
+    return [Node.make("status", content=about)] if about else []
+
+
+def usync_picture(query: Query, account: Account | None, _: bytes) -> list[Node]:
+    """Which picture somebody has."""
+    picture_id = query.world.profile(account.number).picture_id if account else ""
+    return [Node.make("picture", {"id": picture_id})] if picture_id else []
