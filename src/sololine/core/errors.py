@@ -4,7 +4,9 @@
     ├── InvalidInput             the caller's text cannot be what it should be
     │   └── InvalidNumber
     ├── NotFound                 no such thing, or not the caller's; nobody tells which
-    │   └── BotNotFound
+    │   ├── BotNotFound
+    │   ├── WebhookNotFound
+    │   └── DeliveryNotFound
     ├── NotAllowed               the caller is known, and may not
     │   └── UserMismatch
     ├── NotAuthenticated         the caller is not known
@@ -14,6 +16,7 @@
         ├── NumberTaken
         ├── OtherNumberLinked
         ├── StillLinked
+        ├── TooMany
         └── NoCode
 
 A sentence names the mistake and the remedy. Which HTTP status a code has is no matter of this
@@ -84,6 +87,24 @@ class BotNotFound(NotFound):
         # What is no bot's id may be anything, a phone number too, so it is not shown.
         named = f"no bot '{bot}'" if is_bot_id(bot) else "no such bot"
         super().__init__(f"There is {named}. List your bots to find its id.")
+
+
+class WebhookNotFound(NotFound):
+    """No such webhook of the caller's tenant."""
+
+    code = "webhook_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such webhook. List your webhooks to find its id.")
+
+
+class DeliveryNotFound(NotFound):
+    """No such delivery of the webhook."""
+
+    code = "delivery_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("This webhook has no such delivery. List its deliveries to find the id.")
 
 
 class NotAuthenticated(SololineError):
@@ -214,6 +235,19 @@ class StillLinked(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This bot is linked with a WhatsApp number. Disconnect it first.")
+
+
+class TooMany(Conflict):
+    """The tenant has as many of something as it may have."""
+
+    code = "too_many"
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(f"There are {limit} {what} already. Delete one that you need no more.")
+        self.limit = limit
+
+    def fields(self) -> Mapping[str, Any]:
+        return {"limit": self.limit}
 
 
 class NoCode(Conflict):
