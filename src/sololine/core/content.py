@@ -4,7 +4,7 @@ The same values stand for what is received and what is sent. Texts and names are
 repr, since a repr ends in a log.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -231,3 +231,37 @@ def text_of(content: Content) -> str:
             return caption
         case _:
             return ""
+
+
+def with_text(content: Text | File, text: str) -> Text | File:
+    """The content with other words: the text of a text, the caption of a file."""
+    match content:
+        case Text():
+            return replace(content, text=text)
+        case File():
+            return replace(content, caption=text)
+        case _ as never:  # pragma: no cover — the type checker proves it
+            assert_never(never)
+
+
+def emptied(content: Content) -> Content:
+    """A content of the same kind that says nothing any more."""
+    match content:
+        case Text():
+            return Text(text="")
+        case File(kind=kind, mime_type=mime_type):
+            return File(kind=kind, mime_type=mime_type)
+        case Location():
+            return Location(latitude=0.0, longitude=0.0)
+        case Contacts():
+            return Contacts(cards=())
+        case Poll():
+            return Poll(question="", options=())
+        case Reaction(to=target):
+            return Reaction(to=target, emoji="")
+        case Edit(of=target):
+            return Edit(of=target, text="")
+        case Deletion() | Unsupported() | Undecryptable():
+            return content
+        case _ as never:  # pragma: no cover — the type checker proves it
+            assert_never(never)

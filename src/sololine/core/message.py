@@ -16,7 +16,16 @@ from enum import StrEnum
 from typing import Final
 
 from sololine.core.chat import ChatId, PersonId, masked
-from sololine.core.content import Content, Context, Kind, kind_of
+from sololine.core.content import (
+    Content,
+    Context,
+    File,
+    Kind,
+    Text,
+    emptied,
+    kind_of,
+    with_text,
+)
 from sololine.core.events import Event, EventType
 from sololine.core.ids import BotId, MessageId, TenantId
 
@@ -91,6 +100,8 @@ class Message:
         chat: the conversation that it belongs to.
         sender: who wrote it; None for the bot's own account.
         sender_name: what the sender calls himself; never to be trusted as an identity.
+        sender_jid: the address under which WhatsApp named the sender, to whom receipts and
+            reactions are addressed; empty for the bot's own account.
         whatsapp_id: WhatsApp's id, unique for the bot; None before it is sent.
         at: when it was written, by WhatsApp's clock; when it was accepted, until it is sent.
         times: when each status came, by name; the times of receipts are WhatsApp's.
@@ -109,6 +120,7 @@ class Message:
     origin: Origin
     sender: PersonId | None = None
     sender_name: str = field(default="", repr=False)
+    sender_jid: str = field(default="", repr=False)
     content: Content
     context: Context = field(default_factory=Context)
     whatsapp_id: str | None = None
@@ -151,6 +163,18 @@ class Message:
             return self
         times = {**self.times, Status.FAILED.value: at}
         return replace(self, status=Status.FAILED, failure=failure, times=times, sending_since=None)
+
+    def edited(self, text: str, at: datetime) -> "Message":
+        """The message with a new text; the same one when it has none that could be edited."""
+        if self.deleted_at is not None or not isinstance(self.content, Text | File):
+            return self
+        return replace(self, content=with_text(self.content, text), edited_at=at)
+
+    def deleted(self, at: datetime) -> "Message":
+        """The message of which nothing is left but that it was there."""
+        if self.deleted_at is not None:
+            return self
+        return replace(self, content=emptied(self.content), context=Context(), deleted_at=at)
 
     def _is_forward(self, status: Status) -> bool:
         if status is Status.UNCERTAIN:
