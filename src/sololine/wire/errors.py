@@ -10,6 +10,7 @@
     * `DecryptionFailed`: a sealed frame or key bundle does not open under our key
     * `BadSignature`: a signature does not hold
         * `BadHmac`: an HMAC does not hold, so the other side does not know the secret
+    * `UndecryptableMessage`: an encrypted message cannot be read (see `signal.errors`)
 
 No message shows a key, a number, or any other value of the other side: only what was expected.
 """

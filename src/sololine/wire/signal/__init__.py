@@ -1,7 +1,7 @@
 """The Signal protocol, version 3, as WhatsApp speaks it: values, both roles, nothing that waits.
 
     Endpoint                      one device: its keys, and what it keeps in an EndpointStore
-      ├─ Correspondence           all sessions with one other device: the current, older ones
+      ├─ Correspondence           the sessions with one other device: the current, older ones
       │    └─ Session             one double ratchet, begun from a PrekeyBundle
       │         └─ Chain          keys of the messages that come one after another
       ├─ SenderKey                what we encrypt with for a group, shared with its members

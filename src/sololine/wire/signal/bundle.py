@@ -6,7 +6,7 @@ from sololine.wire.curve import KEY_BYTES, prefixed, verify
 from sololine.wire.errors import BadSignature, MalformedPayload
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PrekeyBundle:
     """A device's identity, its signed prekey, and a one-time prekey while there are some.
 

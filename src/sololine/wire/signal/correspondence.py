@@ -43,12 +43,13 @@ class Correspondence:
         Raises:
             NoSession: if there is none.
         """
-        for dumped in self._dumped.values():
-            session = Session.load(dumped)
-            encrypted = session.encrypt(plaintext)
-            self.keep(session)
-            return encrypted
-        raise NoSession("no session with that device; its prekey bundle is needed")
+        current = next(iter(self._dumped.values()), None)
+        if current is None:
+            raise NoSession("no session with that device; its prekey bundle is needed")
+        session = Session.load(current)
+        encrypted = session.encrypt(plaintext)
+        self.keep(session)
+        return encrypted
 
     def decrypt(self, message: bytes) -> bytes:
         """What a message of one of the sessions says; that one is the current one then.

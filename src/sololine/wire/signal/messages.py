@@ -13,6 +13,9 @@ VERSION: Final = b"\x33"
 
 MAC_BYTES: Final = 8
 
+_CHAIN_KEY_BYTES: Final = 32
+_PREKEY_ID: Final = 1
+_MAX_NUMBER: Final = 0xFFFF_FFFF
 _HIGH_BIT: Final = 0x80
 
 
@@ -46,7 +49,7 @@ class RatchetMessage:
             return cls(
                 body=body,
                 ratchet_key=_key(found, 1),
-                counter=fields.number(found, 2, absent=0),
+                counter=_number(found, 2),
                 ciphertext=fields.data(found, 4),
                 mac=mac,
             )
@@ -73,7 +76,7 @@ class PrekeyMessage:
         """The message as bytes."""
         return VERSION + fields.write(
             {
-                1: self.prekey_id,
+                _PREKEY_ID: self.prekey_id,
                 2: prefixed(self.base),
                 3: prefixed(self.identity),
                 4: self.message,
@@ -92,9 +95,9 @@ class PrekeyMessage:
         try:
             found = _fields(message)
             return cls(
-                registration_id=fields.number(found, 5, absent=0),
-                prekey_id=fields.optional_number(found, 1),
-                signed_prekey_id=fields.number(found, 6, absent=0),
+                registration_id=_number(found, 5),
+                prekey_id=_number(found, _PREKEY_ID) if _PREKEY_ID in found else None,
+                signed_prekey_id=_number(found, 6),
                 base=_key(found, 2),
                 identity=_key(found, 3),
                 message=fields.data(found, 4),
@@ -127,13 +130,10 @@ class Distribution:
         """
         try:
             found = _fields(message)
-            chain_key = fields.data(found, 3)
-            if len(chain_key) != 32:  # noqa: PLR2004 — the length of a SHA-256
-                raise MalformedMessage("a distribution whose chain key has another length")
             return cls(
-                key_id=fields.number(found, 1, absent=0),
-                iteration=fields.number(found, 2, absent=0),
-                chain_key=chain_key,
+                key_id=_number(found, 1),
+                iteration=_number(found, 2),
+                chain_key=_chain_key(found, 3),
                 signer=_key(found, 4),
             )
         except MalformedPayload as error:
@@ -167,8 +167,8 @@ class SenderKeyMessage:
             found = _fields(body)
             return cls(
                 body=body,
-                key_id=fields.number(found, 1, absent=0),
-                iteration=fields.number(found, 2, absent=0),
+                key_id=_number(found, 1),
+                iteration=_number(found, 2),
                 ciphertext=fields.data(found, 3),
                 signature=signature,
             )
@@ -182,9 +182,23 @@ def _fields(message: bytes) -> fields.Fields:
     return fields.read(message[len(VERSION) :])
 
 
+def _number(found: fields.Fields, at: int) -> int:
+    number = fields.number(found, at, absent=0)
+    if number > _MAX_NUMBER:
+        raise MalformedPayload("ids and counters have 32 bits")
+    return number
+
+
 def _key(found: fields.Fields, at: int) -> bytes:
     key = unprefixed(fields.data(found, at))
     # Key agreement leaves the top bit aside, so that two spellings of one key would both do.
     if key[-1] & _HIGH_BIT:
         raise MalformedPayload("a public key that is not in its one form")
+    return key
+
+
+def _chain_key(found: fields.Fields, at: int) -> bytes:
+    key = fields.data(found, at)
+    if len(key) != _CHAIN_KEY_BYTES:
+        raise MalformedPayload(f"a chain key has {_CHAIN_KEY_BYTES} bytes")
     return key

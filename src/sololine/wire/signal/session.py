@@ -46,7 +46,7 @@ class Kind(StrEnum):
     SKMSG = "skmsg"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Opening:
     """What the other side needs in order to begin this session too."""
 
