@@ -1,5 +1,6 @@
-"""What clients ask about people and groups: profiles, pictures, members."""
+"""What clients ask about people and groups: profiles, pictures, members, own settings."""
 
+from sololine.emulator import app_state
 from sololine.emulator.accounts import Account
 from sololine.emulator.asking import Answer, Query, QueryRefused
 from sololine.emulator.group_stanzas import group_node
@@ -39,6 +40,27 @@ def picture(query: Query) -> Answer:
         "direct_path": profile.picture,
     }
     return [Node.make("picture", where)]
+
+
+def settings(query: Query) -> Answer:
+    """The account's settings: in one collection its name, in the others nothing."""
+    collections = [_collection(query, asked) for asked in query.subject.named("collection")]
+    return [Node.make("sync", content=collections)]
+
+
+def _collection(query: Query, asked: Node) -> Node:
+    name, known = asked.text("name"), int(str(asked.attrs.get("version", "0")))
+    if name != app_state.COLLECTION:
+        return Node.make("collection", {"name": name, "version": known})
+    number = query.device.number
+    names = query.world.profile(number).names
+    made = app_state.patches(query.world.account(number), names)
+    news = [Node.make("patch", content=patch) for patch in made[known:]]
+    return Node.make(
+        "collection",
+        {"name": name, "version": len(made)},
+        [Node.make("patches", content=news)] if news else None,
+    )
 
 
 def usync_status(query: Query, account: Account | None, _: bytes) -> list[Node]:

@@ -10,10 +10,10 @@ from typing import Final
 from sololine.emulator import people_queries
 from sololine.emulator.accounts import PREKEY_SIZE, Account, Companion, DeviceKey
 from sololine.emulator.asking import Answer, Query, QueryRefused, UnknownQuery
+from sololine.emulator.bundles import companion_bundle, write_keys, write_registration
 from sololine.emulator.shelf import AUTH, MEDIA_HOST
 from sololine.emulator.world import World
 from sololine.wire import registration
-from sololine.wire.curve import KEY_TYPE
 from sololine.wire.errors import WireError
 from sololine.wire.jid import LID_SERVER, SERVER, USER_SERVER, Jid
 from sololine.wire.node import Node
@@ -98,36 +98,24 @@ def _prekey_digest(_: Query) -> Answer:
 
 
 def _prekey_bundles(query: Query) -> Answer:
-    users = [_bundle(query.world, user.jid("jid")) for user in query.subject.named("user")]
+    users = [_bundle(query, user.jid("jid")) for user in query.subject.named("user")]
     return [Node.make("list", content=users)]
 
 
-def _bundle(world: World, jid: Jid) -> Node:
-    account = world.find(jid)
+def _bundle(query: Query, jid: Jid) -> Node:
+    account = query.world.find(jid)
     companion = account.companions.get(jid.device) if account else None
-    if account is None or companion is None:
+    if account is None or (jid.device and companion is None):
         missing = Node.make("error", {"code": 404, "text": "item-not-found"})
         return Node.make("user", {"jid": jid}, missing)
-    key = DeviceKey(account.number, companion.device)
-    known = companion.registration
-    content = [
-        Node.make("registration", content=known.registration_id),
-        Node.make("type", content=KEY_TYPE),
-        Node.make("identity", content=known.identity),
-        _key_node("skey", known.signed_prekey),
-    ]
-    prekey = world.take_prekey(key)
-    if prekey is not None:
-        content.append(_key_node("key", prekey))
-    content.append(Node.make("device-identity", content=companion.device_identity))
+    if companion is None:
+        bundle = query.phone_bundle(account.number)
+    else:
+        bundle = companion_bundle(query.world, DeviceKey(account.number, companion.device))
+    content = [write_registration(bundle), *write_keys(bundle)]
+    if companion is not None:
+        content.append(Node.make("device-identity", content=companion.device_identity))
     return Node.make("user", {"jid": jid}, content)
-
-
-def _key_node(tag: str, kept: bytes) -> Node:
-    parts = [Node.make("id", content=kept[:3]), Node.make("value", content=kept[3:35])]
-    if len(kept) > PREKEY_SIZE:
-        parts.append(Node.make("signature", content=kept[35:]))
-    return Node.make(tag, content=parts)
 
 
 # Who is on WhatsApp
@@ -195,6 +183,8 @@ _USYNC_PROTOCOLS: Final[dict[str, Callable[[Query, Account | None, bytes], list[
     "lid": _usync_lid,
     "contact": _usync_contact,
     "business": _usync_nothing,
+    "disappearing_mode": _usync_nothing,
+    "username": _usync_nothing,
     "status": people_queries.usync_status,
     "picture": people_queries.usync_picture,
 }
@@ -206,17 +196,6 @@ _USYNC_PROTOCOLS: Final[dict[str, Callable[[Query, Account | None, bytes], list[
 def _privacy(_: Query) -> Answer:
     shown = [Node.make("category", {"name": name, "value": "all"}) for name in _PRIVACY]
     return [Node.make("privacy", content=shown)]
-
-
-def _app_state(query: Query) -> Answer:
-    collections = [
-        Node.make(
-            "collection",
-            {"name": asked.text("name"), "version": asked.attrs.get("version", "0")},
-        )
-        for asked in query.subject.named("collection")
-    ]
-    return [Node.make("sync", content=collections)]
 
 
 def _properties(_: Query) -> Answer:
@@ -249,7 +228,7 @@ _ANSWERS: Final[dict[tuple[str, str, str], Callable[[Query], Answer]]] = {
     ("w:g2", "get", "query"): people_queries.group_info,
     ("w:g2", "get", "participating"): people_queries.joined_groups,
     ("w:profile:picture", "get", "picture"): people_queries.picture,
-    ("w:sync:app:state", "set", "sync"): _app_state,
+    ("w:sync:app:state", "set", "sync"): people_queries.settings,
     ("abt", "get", "props"): _properties,
     ("blocklist", "get", ""): _blocklist,
     ("urn:xmpp:whatsapp:dirty", "set", "clean"): _nothing,

@@ -33,6 +33,7 @@ class Engine:
         self.reports: list[Report] = []
         self.log = database.with_suffix(".log")
         self._news = asyncio.Event()
+        self._calls = 0
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, *, device: str = "", trusting: bool = True) -> Self:
@@ -59,7 +60,7 @@ class Engine:
                 pass_fds=[writing],
             )
         os.close(writing)
-        stream = asyncio.StreamReader(limit=2**20)
+        stream = asyncio.StreamReader(limit=2**24)
         loop = asyncio.get_running_loop()
         self._pipe, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb")
@@ -83,7 +84,16 @@ class Engine:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    def order(self, order: str, **words: str) -> None:
+    async def call(self, name: str, *args: bytes | int) -> bytes:
+        """What a function of the engine answers; it wants a size behind each message given."""
+        self._calls += 1
+        call = str(self._calls)
+        given = [arg.hex() if isinstance(arg, bytes) else arg for arg in args]
+        self.order("call", name=name, args=given, id=call)
+        report = await self.until(lambda report: report.get("id") == call)
+        return bytes.fromhex(report["hex"])
+
+    def order(self, order: str, **words: Any) -> None:
         """Ask the engine for something."""
         assert self._process is not None
         assert self._process.stdin is not None

@@ -3,8 +3,10 @@
 usage: engine_driver.py REPORT_FD DATABASE [--root HEX] [--device USER:DEVICE]
 
 Reports are JSON lines on REPORT_FD (the engine's own runtime prints to stdout and stderr); orders
-are JSON lines on stdin: {"order": "code", "number": …}, {"order": "logout"}. With `--root` the
-server key that the engine trusts is replaced in this process's memory; Linux on amd64 only.
+are JSON lines on stdin: {"order": "code", "number": …}, {"order": "logout"}, and {"order": "call",
+"name": …, "args": […]} for any other of the engine's functions, bytes as hex in and out, answered
+in a report of that order's "id". With `--root` the server key that the engine trusts is replaced
+in this process's memory; Linux on amd64 only.
 """
 
 import argparse
@@ -145,7 +147,7 @@ def main() -> None:
 
     threading.Thread(target=run, daemon=True).start()
 
-    def obey(words: dict[str, str]) -> None:
+    def obey(words: dict[str, Any]) -> None:
         match words["order"]:
             case "code":
                 wish = messages.PairPhoneParams(
@@ -157,6 +159,12 @@ def main() -> None:
                 answer = engine.PairPhone(b"one", wish, len(wish))
                 said = messages.PairPhoneReturnFunction.FromString(answer)
                 report("code", code=said.Code, error=said.Error)
+            case "call":
+                given = words["args"]
+                made = [bytes.fromhex(arg) if isinstance(arg, str) else arg for arg in given]
+                said = getattr(engine, words["name"])(b"one", *made)
+                told = said.hex() if isinstance(said, bytes) else str(said)
+                report("called", id=words["id"], hex=told)
             case "logout":
                 report("logged out", error=engine.Logout(b"one").decode())
 

@@ -66,7 +66,7 @@ def people(node: Node) -> list[Jid]:
 def test_a_new_group_is_told_to_every_member_with_all_that_is_in_it(
     groups: GroupLife, told: Told, world: World
 ) -> None:
-    world.profiles[ANA] = Profile(push_name="Ana")
+    world.profiles[ANA] = Profile(names=("Ana",))
 
     group = groups.create(ANA, "Trip", [BO, ANA, CY])
 
