@@ -20,6 +20,9 @@ SESSIONS: Final = "sessions"
 EVENTS: Final = "events"
 """Topic of a tenant's event log; the key is the tenant."""
 
+CHORES: Final = "chores"
+"""Topic of a chore that is done or has failed; the key is the chore's id."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:

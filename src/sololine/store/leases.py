@@ -54,6 +54,12 @@ _OF: Final = select(_row.lease_process, _row.lease_term, _row.lease_expires_at).
     _row.bot_id == bindparam("bot"), _row.lease_process.is_not(None)
 )
 
+_FENCE: Final = (
+    select(_row.bot_id)
+    .where(_row.bot_id == bindparam("bot"), _OWN, _row.lease_term == bindparam("term"))
+    .with_for_update()
+)
+
 
 class Leases:
     """The leases, as a transaction sees them; all by the database's clock."""
@@ -98,6 +104,12 @@ class Leases:
         """Give the lease back, if it is still held in this very term; False otherwise."""
         values = {"bot": bot, "process": lease.process, "term": lease.term}
         return await self._connection.change(_RELEASE, values) == 1
+
+    async def fence(self, bot: BotId, lease: Lease) -> bool:
+        """Whether the lease is still held in this very term; the session is locked with it."""
+        self._connection.locks(bot)
+        values = {"bot": bot, "process": lease.process, "term": lease.term}
+        return await self._connection.row(_FENCE, values) is not None
 
     async def of(self, bot: BotId) -> Lease | None:
         """The bot's lease, expired or not; None when no process has it."""
