@@ -156,16 +156,14 @@ class Endpoint:
             UndecryptableMessage: in one of its forms; then nothing has changed.
             ValueError: if the message is one for a group.
         """
+        if kind == Kind.SKMSG:
+            raise ValueError("messages for a group are decrypted by decrypt_for_group")
         sessions = self._sessions(address)
-        match kind:
-            case Kind.MSG:
-                message = unpad(sessions.decrypt(data))
-                self._store.keep_session(address, sessions.dump())
-                return message
-            case Kind.PKMSG:
-                return self._decrypt_opening(address, sessions, PrekeyMessage.read(data))
-            case Kind.SKMSG:
-                raise ValueError("messages for a group are decrypted by decrypt_for_group")
+        if kind == Kind.PKMSG:
+            return self._decrypt_opening(address, sessions, PrekeyMessage.read(data))
+        message = unpad(sessions.decrypt(data))
+        self._store.keep_session(address, sessions.dump())
+        return message
 
     def distribution(self, group: Jid, own: Jid) -> bytes:
         """What a member of the group needs to read our next messages; made if there is none.
