@@ -2,14 +2,25 @@
 
     SololineError
     ├── InvalidInput             the caller's text cannot be what it should be
-    │   └── InvalidNumber
+    │   ├── InvalidNumber
+    │   ├── UrlNotAllowed
+    │   └── UrlUnreachable
+    ├── MediaTooLarge            a file is larger than it may be
+    ├── MediaUnsuitable          a file is not what WhatsApp can show that way
     ├── NotFound                 no such thing, or not the caller's; nobody tells which
     │   ├── BotNotFound
     │   ├── WebhookNotFound
-    │   └── DeliveryNotFound
+    │   ├── DeliveryNotFound
+    │   ├── MessageNotFound
+    │   ├── MediaNotFound
+    │   ├── NotOnWhatsApp
+    │   └── GroupNotFound
+    ├── MediaGone                there was such a file, and nobody has it any more
     ├── NotAllowed               the caller is known, and may not
-    │   └── UserMismatch
+    │   ├── UserMismatch
+    │   └── NotOwnMessage
     ├── NotAuthenticated         the caller is not known
+    ├── NoAnswer                 WhatsApp did not answer in time
     └── Conflict                 the request is sound, but the state of things forbids it now
         ├── AlreadyConnected
         ├── LinkingPending
@@ -17,7 +28,12 @@
         ├── OtherNumberLinked
         ├── StillLinked
         ├── TooMany
-        └── NoCode
+        ├── NoCode
+        ├── NotLinked
+        ├── NotConnected
+        ├── NotSentYet
+        ├── RefusedByWhatsApp
+        └── IdempotencyMismatch
 
 A sentence names the mistake and the remedy. Which HTTP status a code has is no matter of this
 module (see `web/problems.py`). Sentences may reach logs: no number stands in one unmasked.
@@ -72,6 +88,69 @@ class InvalidNumber(InvalidInput):
     code = "invalid_phone_number"
 
 
+class UrlNotAllowed(InvalidInput):
+    """The URL leads where we do not go: into a private network, or past plain HTTP."""
+
+    code = "url_not_allowed"
+
+    def __init__(self, *, field: str | None = None) -> None:
+        super().__init__(
+            "The URL is not one that may be fetched. Send an http or https URL on the public "
+            "internet, or send the file itself.",
+            field=field,
+        )
+
+
+class UrlUnreachable(InvalidInput):
+    """Nothing could be fetched from the URL."""
+
+    code = "url_unreachable"
+
+    def __init__(self, *, field: str | None = None) -> None:
+        super().__init__(
+            "The file could not be fetched from its URL. Check that it answers with status 200 "
+            "and without a redirect, or send the file itself.",
+            field=field,
+        )
+
+
+class MediaTooLarge(SololineError):
+    """A file is larger than it may be this way.
+
+    Attributes:
+        max_bytes: how large it may be.
+    """
+
+    code = "media_too_large"
+
+    def __init__(self, *, max_bytes: int, remedy: str = "Send a smaller one.") -> None:
+        super().__init__(f"The file is larger than {max_bytes} bytes. {remedy}")
+        self.max_bytes = max_bytes
+
+    def fields(self) -> Mapping[str, Any]:
+        return {"max_bytes": self.max_bytes}
+
+
+class MediaUnsuitable(SololineError):
+    """A file's bytes are not of a type that can be sent as this.
+
+    Attributes:
+        mime_type: what the bytes are.
+    """
+
+    code = "media_unsuitable"
+
+    def __init__(self, *, wanted: str, mime_type: str) -> None:
+        super().__init__(
+            f"A file of the type {mime_type} cannot be sent as {wanted}. "
+            "Send it as document, or convert it."
+        )
+        self.mime_type = mime_type
+
+    def fields(self) -> Mapping[str, Any]:
+        return {"mime_type": self.mime_type}
+
+
 class NotFound(SololineError):
     """No such thing, or not the caller's to see."""
 
@@ -107,6 +186,68 @@ class DeliveryNotFound(NotFound):
         super().__init__("This webhook has no such delivery. List its deliveries to find the id.")
 
 
+class MessageNotFound(NotFound):
+    """The bot has no such message.
+
+    Attributes:
+        field: the field of the request that names it, where the address does not.
+    """
+
+    code = "message_not_found"
+
+    def __init__(self, *, field: str | None = None) -> None:
+        super().__init__("The bot has no such message. List the chat's messages to find its id.")
+        self.field = field
+
+    def fields(self) -> Mapping[str, Any]:
+        return {"field": self.field} if self.field else {}
+
+
+class MediaNotFound(NotFound):
+    """The bot has no such file."""
+
+    code = "media_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("The bot has no such file. Upload it, and use the id of the answer.")
+
+
+class NotOnWhatsApp(NotFound):
+    """WhatsApp knows nobody under this number."""
+
+    code = "not_on_whatsapp"
+
+    def __init__(self) -> None:
+        super().__init__("This number is not on WhatsApp. Check it, country code included.")
+
+
+class GroupNotFound(NotFound):
+    """There is no such group, or the bot is not in it."""
+
+    code = "group_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("The bot is in no such group. List its groups to find the id.")
+
+
+class MediaGone(SololineError):
+    """WhatsApp keeps media for some weeks, and this file was not fetched in time."""
+
+    code = "media_gone"
+
+    def __init__(self) -> None:
+        super().__init__("WhatsApp does not have this file any more. Ask its sender for it again.")
+
+
+class NoAnswer(SololineError):
+    """WhatsApp did not answer in time; what was asked may have been done all the same."""
+
+    code = "no_answer"
+
+    def __init__(self) -> None:
+        super().__init__("WhatsApp did not answer in time. Try again in a moment.")
+
+
 class NotAuthenticated(SololineError):
     """The caller is not known."""
 
@@ -129,6 +270,17 @@ class UserMismatch(NotAllowed):
 
     def __init__(self) -> None:
         super().__init__("The bot belongs to another user. Name its owner in userId.")
+
+
+class NotOwnMessage(NotAllowed):
+    """Only what the bot's own account wrote can be edited, or deleted for everyone."""
+
+    code = "not_own_message"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This message is somebody else's. Only the bot's own messages can be changed."
+        )
 
 
 class Conflict(SololineError):
@@ -269,3 +421,58 @@ class NoCode(Conflict):
 
     def fields(self) -> Mapping[str, Any]:
         return {"preparing": self.preparing}
+
+
+class NotLinked(Conflict):
+    """The bot has no number to send from."""
+
+    code = "bot_not_linked"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This bot is not linked with a WhatsApp number. Connect it and scan the QR first."
+        )
+
+
+class NotConnected(Conflict):
+    """WhatsApp has to be asked, and the bot has no open connection to it."""
+
+    code = "bot_not_connected"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This bot is not connected to WhatsApp now. Connect it, or wait until it is back."
+        )
+
+
+class NotSentYet(Conflict):
+    """A message that WhatsApp does not have yet cannot be answered or changed."""
+
+    code = "message_not_sent"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "WhatsApp does not have the message that this one refers to. "
+            "Wait until its status is sent."
+        )
+
+
+class RefusedByWhatsApp(Conflict):
+    """WhatsApp does not allow this bot to do that."""
+
+    code = "refused_by_whatsapp"
+
+    def __init__(self) -> None:
+        super().__init__("WhatsApp does not allow this. Look at the bot's account on its phone.")
+
+
+class IdempotencyMismatch(Conflict):
+    """The key was used for another request."""
+
+    code = "idempotency_mismatch"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key or clientRef was used for another message. "
+            "Take a new one for each message."
+        )

@@ -23,6 +23,10 @@ STATUS: Final[Mapping[type[errors.SololineError], int]] = {
     errors.NotAuthenticated: 401,
     errors.NotAllowed: 403,
     errors.Conflict: 409,
+    errors.MediaGone: 410,
+    errors.MediaTooLarge: 413,
+    errors.MediaUnsuitable: 415,
+    errors.NoAnswer: 504,
 }
 """Status of each branch of the error tree; a subclass has the status of its nearest parent."""
 
@@ -35,6 +39,7 @@ _HTTP_CODES: Final = {
     404: ("not_found", "There is nothing at this address. See /docs for what there is."),
     405: ("method_not_allowed", "This address does not know that method. See /docs."),
 }
+_BODY_TOO_LARGE: Final = 413
 
 
 def status_of(error: errors.SololineError) -> int:
@@ -82,7 +87,8 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 — registered for these only
-    code, message = _HTTP_CODES.get(error.status_code, ("http_error", str(error.detail)))
+    other = "body_too_large" if error.status_code == _BODY_TOO_LARGE else "http_error"
+    code, message = _HTTP_CODES.get(error.status_code, (other, str(error.detail)))
     return JSONResponse(body_of(code, message), error.status_code, error.headers)
 
 

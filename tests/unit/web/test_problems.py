@@ -29,6 +29,25 @@ ONE_OF_EACH: list[errors.SololineError] = [
     errors.OtherNumberLinked(),
     errors.StillLinked(),
     errors.NoCode(preparing=True),
+    errors.UrlNotAllowed(field="url"),
+    errors.UrlUnreachable(field="url"),
+    errors.MediaTooLarge(max_bytes=10),
+    errors.MediaUnsuitable(wanted="voice", mime_type="image/png"),
+    errors.MessageNotFound(),
+    errors.MediaNotFound(),
+    errors.NotOnWhatsApp(),
+    errors.GroupNotFound(),
+    errors.MediaGone(),
+    errors.NoAnswer(),
+    errors.NotOwnMessage(),
+    errors.NotLinked(),
+    errors.NotConnected(),
+    errors.NotSentYet(),
+    errors.RefusedByWhatsApp(),
+    errors.IdempotencyMismatch(),
+    errors.WebhookNotFound(),
+    errors.DeliveryNotFound(),
+    errors.TooMany("webhooks", 20),
 ]
 STATUS = {
     errors.InvalidInput: 422,
@@ -36,6 +55,10 @@ STATUS = {
     errors.NotAuthenticated: 401,
     errors.NotAllowed: 403,
     errors.Conflict: 409,
+    errors.MediaGone: 410,
+    errors.MediaTooLarge: 413,
+    errors.MediaUnsuitable: 415,
+    errors.NoAnswer: 504,
 }
 
 
