@@ -20,28 +20,45 @@ LASTS: Final = timedelta(seconds=60)
 """How long a chore may wait to be done."""
 
 
+# What a task is answered with stands with it; the keys are those of the API's JSON, and persons are
+# `PersonId`s. A task without an answer is answered with {}.
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckNumbers:
-    """Say which of these numbers are on WhatsApp; digits in international form."""
+    """Say which of these numbers are on WhatsApp; digits in international form.
+
+    Answer: {"numbers": [{"asked", "chat": None when not on WhatsApp, "businessName": maybe ""}]}
+    """
 
     numbers: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowContact:
-    """Say what WhatsApp shows of a person: names, picture, about."""
+    """Say what WhatsApp shows of a person: names, picture, about.
+
+    Answer: {"chat", "name", "about", "pictureUrl"}, empty text where WhatsApp shows nothing.
+    """
 
     chat: ChatId = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListGroups:
-    """List the groups that the bot's number is in, with their members."""
+    """List the groups that the bot's number is in, with their members.
+
+    Answer: {"groups": [as `ShowGroup`]}
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowGroup:
-    """Describe one group."""
+    """Describe one group.
+
+    Answer: {"id", "subject", "description", "createdAt": RFC 3339 or None,
+    "members": [{"id", "admin": true or false}]}
+    """
 
     chat: ChatId
 
