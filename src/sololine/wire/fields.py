@@ -4,11 +4,11 @@ Varints are `int`, everything else is `bytes`. Of a field that comes twice the l
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from sololine.wire.errors import MalformedPayload
 
-Fields = Mapping[int, int | bytes]
+Fields: TypeAlias = Mapping[int, int | bytes]
 
 _VARINT: Final = 0
 _FIXED64: Final = 1
