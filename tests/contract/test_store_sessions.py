@@ -242,10 +242,11 @@ async def test_a_line_of_an_earlier_term_is_fenced_though_the_process_is_the_sam
 
 async def test_a_line_of_a_deleted_bot_is_fenced(store: Store) -> None:
     bot, lease = await linking(store)
+    before = await session_of(store, bot)
+    await store.run(lambda tx: tx.bots.delete(bot))
 
     async def work(tx: Transaction) -> None:
-        before = await locked(tx, bot)
-        await tx.bots.delete(bot)
+        assert await tx.sessions.lock(bot) is None
         await tx.sessions.save_life(before, before, lease)
 
     with pytest.raises(Fenced):

@@ -7,7 +7,7 @@ is its address, `120363000000000001@g.us`.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NewType
 
 from sololine.core.errors import InvalidInput, InvalidNumber
@@ -56,6 +56,18 @@ class Touch:
     seq: int = 0
     unread: int = 0
     seen: bool = False
+
+    def then(self, later: "Touch") -> "Touch":
+        """Both touches of one chat as one."""
+        return replace(
+            self,
+            name=later.name or self.name,
+            jid=later.jid or self.jid,
+            lid=later.lid or self.lid,
+            seq=max(self.seq, later.seq),
+            unread=later.unread + (0 if later.seen else self.unread),
+            seen=self.seen or later.seen,
+        )
 
 
 _GROUP: Final = "@g.us"

@@ -22,6 +22,7 @@ RETRIED_AFTER: Final = tuple(
 """How long after each failed try the next one is made: 12 of them, over 64 hours and jitter."""
 
 _JITTER: Final = 0.25
+_ABOUT_WEBHOOKS: Final = "webhook."
 PAUSED_AFTER: Final = 20
 """Failed tries in a row after which a webhook is paused, if they last for an hour at least."""
 PAUSED_AFTER_AT_LEAST: Final = timedelta(hours=1)
@@ -70,12 +71,15 @@ class Webhook:
     created_at: datetime
 
     def wants(self, type_: EventType, bot: BotId | None) -> bool:
-        """Whether an event is to be sent there."""
-        return (
-            self.state is not WebhookState.GONE
-            and (self.bot is None or self.bot == bot)
-            and (not self.types or type_ in self.types)
-        )
+        """Whether an event is to be sent there.
+
+        What happens to webhooks is told only to those that name it, or a receiver that fails would
+        be told of that, too. A test is for the tested webhook alone (see `wanting`).
+        """
+        if self.state is WebhookState.GONE or type_ is EventType.WEBHOOK_TESTED:
+            return False
+        named = type_ in self.types or (not self.types and not type_.startswith(_ABOUT_WEBHOOKS))
+        return named and (self.bot is None or self.bot == bot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +131,12 @@ def is_failing(failures: int, failing_since: datetime | None, now: datetime) -> 
 
 
 def wanting(
-    webhooks: Collection[Webhook], type_: EventType, bot: BotId | None
+    webhooks: Collection[Webhook],
+    type_: EventType,
+    bot: BotId | None,
+    only: WebhookId | None = None,
 ) -> tuple[Webhook, ...]:
-    """The webhooks that an event is to be sent to."""
+    """The webhooks that an event is to be sent to; `only` this one, whatever it asks for."""
+    if only is not None:
+        return tuple(webhook for webhook in webhooks if webhook.id == only)
     return tuple(webhook for webhook in webhooks if webhook.wants(type_, bot))

@@ -8,7 +8,18 @@ from sololine.core.bot import Bot, Setup
 from sololine.core.errors import InvalidInput
 from sololine.core.ids import BotId, TenantId, UserId
 from sololine.core.session import EndReason, Session
-from sololine.store import attempts, claims, retired
+from sololine.store import (
+    attempts,
+    chats,
+    chores,
+    claims,
+    counter,
+    media,
+    messages,
+    retired,
+    trainings,
+    webhooks,
+)
 from sololine.store.columns import Row, instant, millis
 from sololine.store.connection import Connection
 from sololine.store.session_rows import intent_columns, life_columns, session_of
@@ -103,10 +114,13 @@ class Bots:
         await self._connection.change(_UPDATE, {"bot": bot.id, **_columns(bot)})
 
     async def delete(self, bot: BotId) -> bool:
-        """Delete the bot with its session and claims; False when there is none.
+        """Delete the bot with all that is its own; False when there is none.
 
         Its credentials become retired devices, to be logged out; its events stay. A line that runs
-        is fenced off, since its lease is gone with the row.
+        is fenced off, since its lease is gone with the row. Files are not deleted, only their rows.
+
+        Raises:
+            Raced: something was added to the bot meanwhile, which must go with it.
         """
         self._connection.locks(bot)
         self._connection.claims()
@@ -117,8 +131,12 @@ class Bots:
         await attempts.end(self._connection, bot, EndReason.UNLINKED)
         await claims.drop(self._connection, bot)
         await retired.retire(self._connection, session, session.devices)
+        await counter.hold(self._connection, session.tenant)
+        self._connection.comes_last()
+        for noun in (messages, media, chats, chores, trainings, webhooks):
+            await noun.drop(self._connection, bot)
         await self._connection.change(_DELETE_SESSION, {"bot": bot})
-        await self._connection.change(_DELETE, {"bot": bot})
+        await self._connection.add(_DELETE, {"bot": bot})
         return True
 
 

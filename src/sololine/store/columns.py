@@ -5,7 +5,7 @@ databases, so a statement reads the same rows in either, whatever driver carries
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, overload
 
@@ -50,3 +50,13 @@ def json_data(text: str) -> dict[str, Any]:
     """The JSON object that a column holds."""
     data: dict[str, Any] = json.loads(text)
     return data
+
+
+def json_list(values: Iterable[Any]) -> str:
+    """A JSON array as its column holds it."""
+    return json.dumps(list(values), ensure_ascii=False, separators=(",", ":"))
+
+
+def plain(text: str) -> str:
+    """A text from outside as a column holds it: PostgreSQL has no NUL, and nobody misses it."""
+    return text.replace("\x00", "")

@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CursorResult, Executable
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sololine.core.ids import BotId
 from sololine.store.columns import Row
+from sololine.store.database import Database
 from sololine.store.errands import Errands
+from sololine.store.errors import Raced
 
 
 class Connection:
@@ -21,14 +24,22 @@ class Connection:
     """
 
     def __init__(
-        self, connection: AsyncConnection, errands: Errands, now: datetime, *, writes: bool
+        self,
+        connection: AsyncConnection,
+        database: Database,
+        errands: Errands,
+        now: datetime,
+        *,
+        writes: bool,
     ) -> None:
         self._connection = connection
+        self._database = database
         self._errands = errands
         self._asked: asyncio.Task[CursorResult[Any]] | None = None
         self._writes = writes
         self._locked: set[BotId] = set()
         self._counting = False
+        self._last = False
         self.now = now
 
     # --- statements
@@ -53,6 +64,21 @@ class Connection:
         """Write; returns how many rows were changed (not told for a sequence of values)."""
         return (await self._execute(statement, values)).rowcount
 
+    async def add(
+        self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Write new rows, or delete some, where others may do the same.
+
+        Raises:
+            Raced: a unique key is taken, or what a row points at is gone (or still pointed at).
+        """
+        try:
+            await self._execute(statement, values)
+        except DBAPIError as error:
+            if self._database.clashes(error):
+                raise Raced("somebody else wrote or deleted what this rests on") from error
+            raise
+
     async def _execute(
         self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
     ) -> CursorResult[Any]:
@@ -69,21 +95,21 @@ class Connection:
         finally:
             await self._connection.close()
 
-    # --- the order of locks: sessions, claims, the tenant's counter
+    # --- the order of locks: sessions, claims, the tenant's counter, all that comes last
 
     def locks(self, bot: BotId) -> None:
         """Note that the session of `bot` is about to be locked.
 
         Raises:
-            RuntimeError: the transaction only reads, or already holds its tenant's counter, so that
-                waiting here could make a circle with somebody who waits for the counter.
+            RuntimeError: the transaction only reads, or already holds a lock that comes later, so
+                that waiting here could make a circle with somebody who waits for that.
         """
         if not self._writes:
             raise RuntimeError(
                 "a reading transaction locks nothing; use Store.run, or sessions.get"
             )
-        if self._counting and bot not in self._locked:
-            raise RuntimeError("lock every session before the first event is appended")
+        if bot not in self._locked:
+            self._before_counting("lock every session")
         self._locked.add(bot)
 
     def needs_lock(self, bot: BotId) -> None:
@@ -95,14 +121,23 @@ class Connection:
             raise RuntimeError(f"lock the session of {bot} in this transaction before changing it")
 
     def claims(self) -> None:
-        """Note that claims may be waited for from here on.
-
-        Raises:
-            RuntimeError: the transaction already holds its tenant's counter (see `locks`).
-        """
-        if self._counting:
-            raise RuntimeError("save every session before the first event is appended")
+        """Note that claims may be waited for from here on. Raises like `locks`."""
+        self._before_counting("save every session")
 
     def counts(self) -> None:
-        """Note that the tenant's counter is about to be held until the commit."""
+        """Note that the tenant's counter is about to be held until the commit.
+
+        Raises:
+            RuntimeError: rows that come after the counter have been changed without it.
+        """
+        if self._last and not self._counting:
+            raise RuntimeError("append events before anything of messages or webhooks is changed")
         self._counting = True
+
+    def comes_last(self) -> None:
+        """Note that rows are about to be changed that come last in the order."""
+        self._last = True
+
+    def _before_counting(self, act: str) -> None:
+        if self._counting or self._last:
+            raise RuntimeError(f"{act} before the first event is appended")

@@ -18,9 +18,11 @@ class Database:
         now: the database's clock, asked in a transaction; aware, in UTC.
         passes: whether an error comes from meeting other transactions, so that the same work may
             succeed when it is done again.
+        clashes: whether an error says that a unique key is taken, or a foreign key points nowhere.
     """
 
     writer: AsyncEngine
     reader: AsyncEngine
     now: Callable[[AsyncConnection], Awaitable[datetime]]
     passes: Callable[[DBAPIError], bool]
+    clashes: Callable[[DBAPIError], bool]

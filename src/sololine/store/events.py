@@ -7,20 +7,15 @@ event n has seen all before n, so a cursor never skips one.
 from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import Select, bindparam, insert, select
 
 from sololine.core.events import Event, EventType, LoggedEvent
-from sololine.core.ids import BotId, TenantId
+from sololine.core.ids import BotId, TenantId, WebhookId
+from sololine.store import counter, deliveries
 from sololine.store.columns import Row, instant, json_data, json_text, millis
 from sololine.store.connection import Connection
 from sololine.store.tables import events, tenants
 
-_COUNT: Final = (
-    update(tenants)
-    .where(tenants.c.id == bindparam("tenant"))
-    .values(seq=tenants.c.seq + bindparam("more"))
-    .returning(tenants.c.seq)
-)
 _APPEND: Final = insert(events)
 _AFTER: Final[Select[Any]] = (
     select(events)
@@ -30,6 +25,14 @@ _AFTER: Final[Select[Any]] = (
 )
 _OF_BOT: Final = events.c.bot_id == bindparam("bot")
 _OF_TYPES: Final = events.c.type.in_(bindparam("types", expanding=True))
+_MANY: Final = (
+    select(events)
+    .where(
+        events.c.tenant_id == bindparam("tenant"),
+        events.c.seq.in_(bindparam("places", expanding=True)),
+    )
+    .order_by(events.c.seq)
+)
 _LAST: Final = select(tenants.c.seq).where(tenants.c.id == bindparam("tenant"))
 
 
@@ -40,22 +43,30 @@ class Events:
         self._connection = connection
 
     async def append(
-        self, tenant: TenantId, bot: BotId | None, *events: Event
+        self,
+        tenant: TenantId,
+        bot: BotId | None,
+        *events: Event,
+        only: WebhookId | None = None,
     ) -> list[LoggedEvent]:
         """Log events of one bot (or of none), all at the transaction's time.
 
-        Comes last in a transaction: the tenant's counter is locked from here to the commit.
+        The deliveries of webhooks that want them are made with them. Comes before messages, chats
+        and the like are changed, and after all else: the tenant's counter is locked from here to
+        the commit.
+
+        Args:
+            tenant: whose log.
+            bot: what they are about.
+            events: what happened.
+            only: the one webhook that is told, whatever it asks for.
 
         Raises:
             LookupError: there is no such tenant.
         """
         if not events:
             return []
-        self._connection.counts()
-        row = await self._connection.row(_COUNT, {"tenant": tenant, "more": len(events)})
-        if row is None:
-            raise LookupError(f"there is no tenant {tenant!r} to log events for")
-        first = row["seq"] - len(events) + 1
+        first = await counter.count(self._connection, tenant, len(events))
         logged = [
             LoggedEvent(
                 seq=seq,
@@ -68,7 +79,15 @@ class Events:
             for seq, event in enumerate(events, first)
         ]
         await self._connection.change(_APPEND, [_columns(event) for event in logged])
+        await deliveries.make(self._connection, logged, only)
         return logged
+
+    async def many(self, tenant: TenantId, seqs: Collection[int]) -> list[LoggedEvent]:
+        """The tenant's events at these places, as far as there are any, in their order."""
+        if not seqs:
+            return []
+        values = {"tenant": tenant, "places": sorted(seqs)}
+        return [_logged(row) for row in await self._connection.rows(_MANY, values)]
 
     async def after(
         self,

@@ -42,6 +42,11 @@ _PASSING: Final = {
     "55P03",  # a lock was not to be had in time
 }
 
+_CLASHES: Final = {
+    "23503",  # foreign key
+    "23505",  # unique key
+}
+
 _ARGUMENT: Final = re.compile(r"(invalid input for query argument \$\d+): .*", re.DOTALL)
 
 _NOW: Final = text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
@@ -71,6 +76,7 @@ def open_postgres(url: URL) -> Database:
         ),
         now=_now,
         passes=_passes,
+        clashes=_clashes,
     )
 
 
@@ -131,3 +137,7 @@ async def _now(connection: AsyncConnection) -> datetime:
 
 def _passes(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in _PASSING
+
+
+def _clashes(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in _CLASHES

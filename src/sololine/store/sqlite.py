@@ -7,6 +7,7 @@ processes by `busy_timeout`.
 """
 
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -30,6 +31,11 @@ MIGRATION_PATIENCE_MS: Final = 120_000
 
 _BUSY: Final = 5
 _LOCKED: Final = 6
+_CLASHES: Final = {
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+}
 _PRIMARY: Final = 0xFF  # the upper bytes of an error code say more, but not more than we need
 
 
@@ -44,6 +50,7 @@ def open_sqlite(url: URL, clock: Clock) -> Database:
         reader=_engine(url, "BEGIN", connections=READERS, query_only=1),
         now=now,
         passes=_passes,
+        clashes=_clashes,
     )
 
 
@@ -114,3 +121,7 @@ def _engine(url: URL, begin: str, *, connections: int, **pragmas: int) -> AsyncE
 def _passes(error: DBAPIError) -> bool:
     code = getattr(error.orig, "sqlite_errorcode", 0)
     return code & _PRIMARY in {_BUSY, _LOCKED}
+
+
+def _clashes(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlite_errorcode", 0) in _CLASHES

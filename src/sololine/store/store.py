@@ -129,7 +129,9 @@ class Store:
         except BaseException:
             await connection.close()
             raise
-        return Connection(connection, self._errands, instant(millis(now)), writes=writes)
+        return Connection(
+            connection, self._database, self._errands, instant(millis(now)), writes=writes
+        )
 
 
 async def _end_after(beginning: asyncio.Task[Connection]) -> None:

@@ -2,15 +2,22 @@
 
 from sololine.store.attempts import Attempts
 from sololine.store.bots import Bots
+from sololine.store.chats import Chats
+from sololine.store.chores import Chores
 from sololine.store.claims import Claims
 from sololine.store.connection import Connection
+from sololine.store.deliveries import Deliveries
 from sololine.store.deployment import Deployment
 from sololine.store.events import Events
 from sololine.store.keys import Keys
 from sololine.store.leases import Leases
+from sololine.store.media import Media
+from sololine.store.messages import Messages
 from sololine.store.retired import RetiredDevices
 from sololine.store.sessions import Sessions
 from sololine.store.tenants import Tenants
+from sololine.store.trainings import Trainings
+from sololine.store.webhooks import Webhooks
 
 
 class Transaction:
@@ -32,3 +39,10 @@ class Transaction:
         self.events = Events(connection)
         self.retired = RetiredDevices(connection)
         self.attempts = Attempts(connection)
+        self.chats = Chats(connection)
+        self.chores = Chores(connection)
+        self.deliveries = Deliveries(connection)
+        self.media = Media(connection)
+        self.messages = Messages(connection)
+        self.trainings = Trainings(connection)
+        self.webhooks = Webhooks(connection)

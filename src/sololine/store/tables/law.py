@@ -1,24 +1,5 @@
-"""The tables, and the law in them.
+"""Tenants, bots, their sessions and numbers: the tables of the law."""
 
-    tenants ─┬─ api_keys
-             ├─ bots ─── bot_sessions ◀══════▶ number_claims
-             ├─ events                 the law
-             ├─ retired_devices
-             └─ connection_attempts
-
-**The law**: a number is claimed by a bot exactly while that bot is linked with it. A held claim and
-the linked session point at each other by number and bot, by foreign keys that are checked at the
-commit. So no transaction, right or wrong, can leave a link without its claim or a claim without its
-link, and the primary key of `number_claims` leaves room for one bot a number.
-
-**Lock order**, for every transaction that writes: session → claims → the tenant's counter. Nothing
-else is waited for while holding one of these. (`store/sessions.py` refuses to do it otherwise.)
-
-Columns are TEXT, BIGINT (milliseconds since 1970, or counts) and INTEGER (small counts, 0 and 1).
-Changing a table needs a revision in `store/migrations/versions`; a test compares the two.
-"""
-
-from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import (
@@ -29,7 +10,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -40,34 +20,7 @@ from sololine.core.bot import Setup
 from sololine.core.claim import ClaimKind, Policy
 from sololine.core.linking import Method
 from sololine.core.session import EndReason, State, Wish
-
-metadata: Final = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
-    """A column that holds a word of an enum, or nothing where it may be null."""
-    listed = ", ".join(f"'{word.value}'" for word in words)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def _together(name: str, *columns: str) -> CheckConstraint:
-    """Columns that are all null or all set."""
-    first, *others = columns
-    same = " AND ".join(f"({first} IS NULL) = ({other} IS NULL)" for other in others)
-    return CheckConstraint(same, name=name)
-
-
-def _check(name: str, sql: str) -> CheckConstraint:
-    return CheckConstraint(sql, name=name)
-
+from sololine.store.tables.schema import check, metadata, one_of, together
 
 deployment: Final = Table(
     "deployment",
@@ -75,7 +28,7 @@ deployment: Final = Table(
     Column("only_row", Integer, primary_key=True),
     # Which data folder holds the credentials that the sessions below speak of.
     Column("credentials_id", Text, nullable=False),
-    _check("only_row", "only_row = 1"),
+    check("only_row", "only_row = 1"),
 )
 
 tenants: Final = Table(
@@ -111,7 +64,7 @@ bots: Final = Table(
     Column("personality", Text, nullable=False),
     Column("setup", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    _one_of("setup", Setup),
+    one_of("setup", Setup),
     Index(None, "tenant_id", "owner", "created_at", "id"),
 )
 
@@ -155,31 +108,31 @@ bot_sessions: Final = Table(
     Column("lease_process", Text),
     Column("lease_term", BigInteger, nullable=False),
     Column("lease_expires_at", BigInteger),
-    _one_of("wish", Wish),
-    _one_of("window_method", Method),
-    _one_of("window_policy", Policy),
-    _one_of("state", State),
-    _one_of("end_reason", EndReason),
-    _one_of("code_method", Method),
-    _together(
+    one_of("wish", Wish),
+    one_of("window_method", Method),
+    one_of("window_policy", Policy),
+    one_of("state", State),
+    one_of("end_reason", EndReason),
+    one_of("code_method", Method),
+    together(
         "window",
         *("window_opened_at", "window_ends_at", "window_method", "window_policy"),
         "window_reserves",
     ),
-    _check("window_number", "window_number IS NULL OR window_opened_at IS NOT NULL"),
-    _check("window_code", "window_method <> 'code' OR window_number IS NOT NULL"),
-    _check("window_reserves", "window_reserves IN (0, 1)"),
-    _check("obeyed", "obeyed BETWEEN 0 AND intent_no"),
-    _together("end", "end_reason", "end_at"),
-    _check("end_until", "end_until IS NULL OR end_reason IS NOT NULL"),
-    _check("ended", "end_reason IS NULL OR state = 'disconnected'"),
-    _together("device", "device_id", "number", "jid", "lid", "linked_at"),
-    _check("connected", "state <> 'connected' OR device_id IS NOT NULL"),
-    _check("linking", "linking IS NULL OR state <> 'disconnected'"),
-    _together("code", "code_method", "code_text", "code_expires_at"),
-    _check("code_shown", "code_text IS NULL OR linking IS NOT NULL"),
-    _check("counts", "round >= 0 AND attempt >= 0 AND lease_term >= 0"),
-    _together("lease", "lease_process", "lease_expires_at"),
+    check("window_number", "window_number IS NULL OR window_opened_at IS NOT NULL"),
+    check("window_code", "window_method <> 'code' OR window_number IS NOT NULL"),
+    check("window_reserves", "window_reserves IN (0, 1)"),
+    check("obeyed", "obeyed BETWEEN 0 AND intent_no"),
+    together("end", "end_reason", "end_at"),
+    check("end_until", "end_until IS NULL OR end_reason IS NOT NULL"),
+    check("ended", "end_reason IS NULL OR state = 'disconnected'"),
+    together("device", "device_id", "number", "jid", "lid", "linked_at"),
+    check("connected", "state <> 'connected' OR device_id IS NOT NULL"),
+    check("linking", "linking IS NULL OR state <> 'disconnected'"),
+    together("code", "code_method", "code_text", "code_expires_at"),
+    check("code_shown", "code_text IS NULL OR linking IS NOT NULL"),
+    check("counts", "round >= 0 AND attempt >= 0 AND lease_term >= 0"),
+    together("lease", "lease_process", "lease_expires_at"),
     UniqueConstraint("number", "bot_id"),
     ForeignKeyConstraint(
         ["number", "bot_id"],
@@ -205,10 +158,10 @@ number_claims: Final = Table(
     Column("held_number", Text),
     Column("since", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
-    _one_of("kind", ClaimKind),
-    _check("held", "(kind = 'held') = (held_number IS NOT NULL)"),
-    _check("held_number", "held_number = number"),
-    _check("expires_at", "(kind = 'reserved') = (expires_at IS NOT NULL)"),
+    one_of("kind", ClaimKind),
+    check("held", "(kind = 'held') = (held_number IS NOT NULL)"),
+    check("held_number", "held_number = number"),
+    check("expires_at", "(kind = 'reserved') = (expires_at IS NOT NULL)"),
     UniqueConstraint("held_number", "bot_id"),
     UniqueConstraint("bot_id", "kind"),
     ForeignKeyConstraint(
@@ -218,20 +171,6 @@ number_claims: Final = Table(
         deferrable=True,
         initially="DEFERRED",
     ),
-)
-
-events: Final = Table(
-    "events",
-    metadata,
-    Column("tenant_id", Text, ForeignKey("tenants.id"), primary_key=True),
-    Column("seq", BigInteger, primary_key=True),
-    # No foreign key: what happened stays true when the bot is deleted.
-    Column("bot_id", Text),
-    # No CHECK: types are added with every release, and nothing is decided by what stands here.
-    Column("type", Text, nullable=False),
-    Column("data", Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Index(None, "tenant_id", "bot_id", "seq"),
 )
 
 retired_devices: Final = Table(
@@ -245,7 +184,7 @@ retired_devices: Final = Table(
     Column("due_at", BigInteger, nullable=False),
     Column("taken_by", Text),
     Column("tries", Integer, nullable=False),
-    _check("tries", "tries >= 0"),
+    check("tries", "tries >= 0"),
     Index(None, "due_at"),
 )
 
@@ -261,8 +200,8 @@ connection_attempts: Final = Table(
     Column("ended_at", BigInteger),
     # `connected`, or the reason of the end.
     Column("outcome", Text),
-    _check("links", "links IN (0, 1)"),
-    _together("ended", "ended_at", "outcome"),
+    check("links", "links IN (0, 1)"),
+    together("ended", "ended_at", "outcome"),
     CheckConstraint(
         "outcome IN (" + ", ".join(f"'{word}'" for word in ("connected", *EndReason)) + ")",
         name="outcome",
