@@ -32,7 +32,7 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def incoming(self) -> Path:
         """Where bytes that are still arriving may be written; the caller removes it."""
