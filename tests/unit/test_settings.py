@@ -38,6 +38,11 @@ def test_every_setting_comes_from_a_variable_of_its_name(monkeypatch: pytest.Mon
         "api_key": "hunter2",
         "conflict_policy": "replace",
         "region": " es ",
+        "media_at_arrival": "true",
+        "media_max_bytes": "2048",
+        "sends_per_minute": "0",
+        "allow_private_addresses": "true",
+        "allowed_origins": '["https://example.com"]',
         "only": "web",
         "log_level": "debug",
     }
@@ -54,6 +59,11 @@ def test_every_setting_comes_from_a_variable_of_its_name(monkeypatch: pytest.Mon
         "data_dir": Path("/srv/data"),
         "conflict_policy": Policy.REPLACE,
         "region": "ES",
+        "media_at_arrival": True,
+        "media_max_bytes": 2048,
+        "sends_per_minute": 0,
+        "allow_private_addresses": True,
+        "allowed_origins": ("https://example.com",),
     }
     assert settings.api_key.get_secret_value() == "hunter2"
     assert settings.store_url == "postgresql://localhost/x"
