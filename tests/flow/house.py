@@ -32,34 +32,40 @@ class WhatsApp:
     control: httpx2.AsyncClient
 
     async def phone(self, number: str) -> None:
-        await self._ask("POST", "/phones", {"number": number.lstrip("+")})
+        await self.ask("POST", "/phones", {"number": number.lstrip("+")})
 
     async def scan(self, number: str, qr: str) -> Any:
-        return await self._ask("POST", f"/phones/{number.lstrip('+')}/scan", {"qr": qr})
+        return await self.ask("POST", f"/phones/{number.lstrip('+')}/scan", {"qr": qr})
 
     async def enter_code(self, number: str, code: str) -> Any:
-        return await self._ask("POST", f"/phones/{number.lstrip('+')}/code", {"code": code})
+        return await self.ask("POST", f"/phones/{number.lstrip('+')}/code", {"code": code})
 
     async def devices(self, number: str) -> list[dict[str, Any]]:
-        return (await self._ask("GET", f"/phones/{number.lstrip('+')}/devices"))["devices"]
+        return (await self.ask("GET", f"/phones/{number.lstrip('+')}/devices"))["devices"]
 
     async def unlink(self, number: str, device: int) -> None:
-        await self._ask("DELETE", f"/phones/{number.lstrip('+')}/devices/{device}")
+        await self.ask("DELETE", f"/phones/{number.lstrip('+')}/devices/{device}")
 
     async def fault(self, **words: Any) -> None:
-        await self._ask("POST", "/faults", words)
+        await self.ask("POST", "/faults", words)
 
     async def clear_faults(self) -> None:
-        await self._ask("DELETE", "/faults")
+        await self.ask("DELETE", "/faults")
 
     async def unknown(self) -> list[str]:
-        return (await self._ask("GET", "/health"))["unknown"]
+        return (await self.ask("GET", "/health"))["unknown"]
 
-    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        answer = await self.control.request(method, path, json=body)
+    async def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """Use the control interface: `sololine.emulator.control` and its neighbours list it."""
+        content = await self.content(method, path, body, **query)
+        return json.loads(content) if content else None
+
+    async def content(self, method: str, path: str, body: Any = None, **query: Any) -> bytes:
+        """As `ask`, for what is no JSON."""
+        answer = await self.control.request(method, path, json=body, params=query)
         if not answer.is_success:
             raise PhoneRefused(answer.status_code, answer.text)
-        return json.loads(answer.content) if answer.content else None
+        return answer.content
 
 
 @asynccontextmanager
