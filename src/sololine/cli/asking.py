@@ -23,8 +23,11 @@ def control() -> httpx2.Client:
     return httpx2.Client(base_url=Sandbox.find().control)
 
 
-def ask(client: httpx2.Client, method: str, path: str, **options: Any) -> Any:
-    """Send a request; end the command with the answer's own sentence when it is a refusal."""
+def ask(client: httpx2.Client, method: str, path: str, *, raw: bool = False, **options: Any) -> Any:
+    """Send a request; end the command with the answer's own sentence when it is a refusal.
+
+    The answer is what its JSON says, or with `raw` the bytes that came.
+    """
     try:
         answer = client.request(method, path, timeout=PATIENCE_S, **options)
     except httpx2.TransportError:
@@ -36,7 +39,7 @@ def ask(client: httpx2.Client, method: str, path: str, **options: Any) -> Any:
     if answer.is_error:
         told = words.get("message") if isinstance(words, dict) else None
         fail(told or f"The sandbox answered {answer.status_code}.")
-    return words
+    return answer.content if raw else words
 
 
 def part(word: str) -> str:

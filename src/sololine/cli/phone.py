@@ -14,7 +14,7 @@ app = typer.Typer(
 )
 
 
-def _digits(number: str) -> str:
+def digits(number: str) -> str:
     """What the loopback WhatsApp calls a number: digits with the country code."""
     digits = re.sub(r"[\s().+-]", "", number)
     if not digits.isascii() or not digits.isdigit():
@@ -23,12 +23,12 @@ def _digits(number: str) -> str:
 
 
 def _other(number: str | None) -> str | None:
-    return None if number is None else _digits(number)
+    return None if number is None else digits(number)
 
 
 Number = Annotated[
     str,
-    typer.Argument(help="The phone's number, for example +34600111222.", callback=_digits),
+    typer.Argument(help="The phone's number, for example +34600111222.", callback=digits),
 ]
 Bot = Annotated[str, typer.Option("--bot", help="Id of the bot whose QR is on the screen.")]
 _EVENTS_MAX: Final = 1000
@@ -37,10 +37,16 @@ _LOOK_S: Final = 5
 
 
 @app.command()
-def add(number: Number) -> None:
+def add(
+    number: Number,
+    name: Annotated[
+        str | None, typer.Option(help="What others see as its name; until then it has none.")
+    ] = None,
+) -> None:
     """Give a number a phone; one that has it already stays as it is."""
+    words = {"number": number} if name is None else {"number": number, "name": name}
     with control() as whatsapp:
-        ask(whatsapp, "POST", "/phones", json={"number": number})
+        ask(whatsapp, "POST", "/phones", json=words)
     typer.echo(f"+{number} has a phone.")
 
 

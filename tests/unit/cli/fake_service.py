@@ -70,7 +70,7 @@ class FakeService:
                 self.end_headers()
                 self.wfile.write(raw)
 
-            do_GET = do_POST = do_DELETE = answer  # noqa: N815 — the base class names them
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 — the base class names them
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""

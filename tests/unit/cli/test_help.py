@@ -37,11 +37,27 @@ def test_these_are_the_commands() -> None:
         "migrate",
         "phone add",
         "phone code",
+        "phone delete",
         "phone devices",
+        "phone edit",
         "phone fault",
+        "phone group add",
+        "phone group create",
+        "phone group list",
+        "phone group remove",
+        "phone group rename",
         "phone heal",
+        "phone inbox",
         "phone list",
+        "phone name",
+        "phone offline",
+        "phone online",
+        "phone react",
+        "phone read",
+        "phone save",
         "phone scan",
+        "phone send",
+        "phone typing",
         "phone unlink",
         "sandbox",
         "serve",
@@ -65,7 +81,7 @@ def test_help_says_what_a_command_does_and_takes(run: Run, words: tuple[str, ...
         assert told.endswith((".", ")", "…")), f"{parameter.name} is not explained in a sentence"
 
 
-@pytest.mark.parametrize("words", [(), ("bot",), ("phone",), ("keys",)])
+@pytest.mark.parametrize("words", [(), ("bot",), ("phone",), ("phone", "group"), ("keys",)])
 def test_without_a_word_what_to_do_the_help_is_shown(run: Run, words: tuple[str, ...]) -> None:
     result = run(*words)
 

@@ -39,6 +39,14 @@ def test_a_number_may_be_written_as_people_do(run: Run, service: FakeService) ->
     assert service.bodies("POST", "/whatsapp/phones") == [{"number": DIGITS}]
 
 
+def test_a_phone_may_be_named_as_it_is_added(run: Run, service: FakeService) -> None:
+    service.answers("POST", "/whatsapp/phones", {}, 201)
+
+    run("phone", "add", NUMBER, "--name", "Ana")
+
+    assert service.bodies("POST", "/whatsapp/phones") == [{"number": DIGITS, "name": "Ana"}]
+
+
 @pytest.mark.parametrize("number", ["", "six hundred", "+", "٣٤٦٠٠١١١٢٢٢", "34600/111"])
 def test_what_is_no_number_is_refused_before_anybody_is_asked(
     run: Run, service: FakeService, number: str
