@@ -112,7 +112,7 @@ class Post:
                 add(message.jid("participant" if in_group else "to"), (enc,))
                 continue
             for key in self._routes.devices(route.chat):
-                if key.number != sender.number or key.device:
+                if key.device or sender.device:  # phones do not encrypt for phones
                     parts.setdefault(key, []).append(enc)
         parts.pop(sender, None)
         identity = message.child("device-identity")

@@ -3,18 +3,51 @@
 import asyncio
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from sololine.emulator.letters import Message
 from sololine.emulator.server import Emulator
+from sololine.wire import protobuf
+from sololine.wire.jid import Jid
 
+messages = protobuf.load("Neonize_pb2")
 DRIVER = Path(__file__).with_name("engine_driver.py")
 DEADLINE_S = 30.0
 
 Report = dict[str, Any]
 """What the driver reported: its kind, and what belongs to that."""
+
+
+class EngineError(Exception):
+    """The engine could not do what it was asked; the message is its own."""
+
+
+def engine_jid(jid: Jid) -> bytes:
+    """An address as the engine takes it."""
+    return bytes(
+        messages.JID(
+            User=jid.user,
+            Device=jid.device,
+            Server=jid.server,
+            RawAgent=0,
+            Integrator=0,
+            IsEmpty=not jid.user,
+        ).SerializeToString()
+    )
+
+
+def text_in(report: Report) -> str | None:
+    """The text of a message that the engine reports; None if it is no text."""
+    if report.get("name") != "Message":
+        return None
+    message = report["words"].get("Message", {})
+    said = message.get("conversation") or message.get("extendedTextMessage", {}).get("text")
+    return None if said is None else str(said)
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -68,6 +101,11 @@ class Engine:
         self._listening = asyncio.create_task(self._listen(stream))
         return self
 
+    def freeze(self) -> None:
+        """Let the process do nothing any more, while its connections stay open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
     async def stop(self) -> None:
         """End the process as a crash would."""
         if self._process and self._process.returncode is None:
@@ -92,6 +130,34 @@ class Engine:
         self.order("call", name=name, args=given, id=call)
         report = await self.until(lambda report: report.get("id") == call)
         return bytes.fromhex(report["hex"])
+
+    async def send(self, to: Jid, message: Message) -> str:
+        """Send a message; return its id."""
+        address, raw = engine_jid(to), message.SerializeToString()
+        said = await self.call("SendMessage", address, len(address), raw, len(raw))
+        answer = messages.SendMessageReturnFunction.FromString(said)
+        if answer.Error:
+            raise EngineError(answer.Error)
+        return str(answer.SendResponse.ID)
+
+    async def read(self, ids: Sequence[str], chat: Jid, sender: Jid, kind: str = "read") -> None:
+        """Tell who wrote these messages that they were read, or played."""
+        to, by = engine_jid(chat), engine_jid(sender)
+        named, now = " ".join(ids).encode(), int(time.time())
+        await self.call("MarkRead", named, now, to, len(to), by, len(by), kind.encode())
+
+    async def typing(self, chat: Jid, *, composing: bool) -> None:
+        """Tell who is in a chat that the engine's user begins, or stops, to write."""
+        to = engine_jid(chat)
+        await self.call("SendChatPresence", to, len(to), 0 if composing else 1, 0)
+
+    async def message(self, said: str, *, after: int = 0) -> Report:
+        """The message of this text, as the engine reports it."""
+        return await self.until(lambda report: text_in(report) == said, after=after)
+
+    def texts(self, *, after: int = 0) -> list[str]:
+        """The texts of the messages so far, in order."""
+        return [said for report in self.reports[after:] if (said := text_in(report)) is not None]
 
     def order(self, order: str, **words: Any) -> None:
         """Ask the engine for something."""
