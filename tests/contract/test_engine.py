@@ -32,8 +32,9 @@ from sololine.core.signals import (
 from sololine.emulator import faults
 from sololine.emulator.errors import Refused
 from sololine.emulator.server import Emulator
+from sololine.engine.link import NeonizeLink
 from sololine.engine.loopback import available, loopback_launch
-from sololine.engine.neonize import NeonizeEngine, NeonizeLink
+from sololine.engine.neonize import NeonizeEngine
 from sololine.engine.port import DeviceBusy, Engine, Link, LinkClosed
 from tests.fakes.engine import ScriptedEngine, ScriptedLink
 

@@ -8,8 +8,10 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from sololine.core.frames import Function
 from sololine.engine import worker
 from sololine.engine.fields import write
 from sololine.engine.launch import WorkerLaunch
@@ -51,6 +53,15 @@ class Silent:
 
     def pair_phone(self, session: str, params: bytes) -> bytes:
         return write({1: "ABCD-1234"})
+
+    def call(self, function: Function, session: str, *arguments: bytes) -> bytes:
+        return b""
+
+    def download(self, session: str, message: bytes, take: Callable[[memoryview], object]) -> str:
+        return "no such file"
+
+    def number_of(self, session: str, lid: bytes) -> bytes:
+        return b""
 
 
 class ShowsCode(Silent):

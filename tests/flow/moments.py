@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from sololine.engine.neonize import NeonizeEngine, NeonizeLink
+from sololine.engine.link import NeonizeLink
+from sololine.engine.neonize import NeonizeEngine
 from sololine.store.store import Store
 
 COUNTED = (

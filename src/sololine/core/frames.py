@@ -2,12 +2,18 @@
 
     server                                    worker
       │ ── Open, RequestPairingCode, LogOut, Close ──▶ │     orders, numbered per link
-      │ ◀── Done, Failed ───────────────────────────── │     one answer for each order
+      │ ── Call ─────────────────────────────────────▶ │     an order too: one of many a link takes
+      │ ◀── Done, Returned, Failed ─────────────────── │     one answer for each order
       │ ◀── Said(signal) ───────────────────────────── │     in the order they happened
+      │ ── Settled ──────────────────────────────────▶ │     what was said may be forgotten
 
 On the wire a frame is a length (4 bytes, big endian) and that many bytes of JSON:
 `{"v": 1, "frame": "said", "device": "dev_…", "signal": {"signal": "link_up"}}`. Every frame names
-its device, so that one worker may host many links. Nothing in here knows a vendor.
+its device, so that one worker may host many links. Nothing in here knows a vendor: what a call
+says and returns is for the two ends to know.
+
+What people wrote must survive the end of either process. So a worker keeps each chat signal but
+typing until it is settled, and says it again when it is opened anew.
 
 Coding is pure and strict: an unknown name, a missing, spare or mistyped field is an error, since
 both ends ship together and a mismatch means that two versions of Sololine run at once.
@@ -18,6 +24,7 @@ This module imports the standard library only, so that a worker process stays sm
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from sololine.core.coding import BadCoding, ClosedUnion
@@ -27,8 +34,11 @@ from sololine.core.signals import Signal
 VERSION: Final = 1
 """Of this page; both ends must speak the same one."""
 
-MAX_BODY_BYTES: Final = 1 << 20
-"""The longest body that is written or read; a longer one means the stream is out of step."""
+MAX_BODY_BYTES: Final = 24 << 20
+"""The longest body that is written or read; a longer one means the stream is out of step.
+
+Room for the members of every group that a number is in. Files do not travel in frames.
+"""
 
 _LENGTH_BYTES: Final = 4
 
@@ -82,12 +92,65 @@ class Close:
     order: int
 
 
+class Function(StrEnum):
+    """What can be called for while a link is up."""
+
+    SEND = "send"
+    UPLOAD = "upload"
+    """Names a file in the folder for media, which the worker reads."""
+    DOWNLOAD = "download"
+    """Names a new file in the folder for media, which the worker writes."""
+    SHOW_TYPING = "show_typing"
+    SHOW_ONLINE = "show_online"
+    MARK_READ = "mark_read"
+    ON_WHATSAPP = "on_whatsapp"
+    LID_OF = "lid_of"
+    CONTACT = "contact"
+    ABOUT = "about"
+    PICTURE = "picture"
+    GROUPS = "groups"
+    GROUP = "group"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Have WhatsApp asked, or told, something. Answered by `Returned` once that has ended.
+
+    Calls run beside each other: whoever wants them in order awaits one before the next.
+    """
+
+    device: DeviceId
+    order: int
+    function: Function
+    arguments: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The next `count` chat signals that were said, typing left out, are stored for good.
+
+    It has no answer.
+    """
+
+    device: DeviceId
+    count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """The order with this number was carried out."""
 
     device: DeviceId
     order: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """The call with this number has ended; whether it went well, `value` says."""
+
+    device: DeviceId
+    order: int
+    value: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +171,9 @@ class Said:
     signal: Signal
 
 
-Order = Open | RequestPairingCode | LogOut | Close
-Answer = Done | Failed
-Frame = Order | Answer | Said
+Order = Open | RequestPairingCode | LogOut | Close | Call
+Answer = Done | Returned | Failed
+Frame = Order | Settled | Answer | Said
 
 
 def encode(frame: Frame) -> bytes:

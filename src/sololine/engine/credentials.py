@@ -1,7 +1,8 @@
 """Credentials on disk: one SQLite file for each device, in a folder of its own.
 
     <data_dir>/credentials/dev_….sqlite3     the library's own tables; keys in plain text
-    <data_dir>/credentials/dev_….lock        held as long as a process may touch the file
+    <data_dir>/credentials/dev_….lock        held as long as a process may touch the files
+    <data_dir>/credentials/dev_….unsettled   what was said and is not stored yet: `engine.journal`
 
 Two processes on one file would log in with the same keys and throw each other out for ever, and
 neither the library nor WhatsApp prevents it. So whoever opens, reads or deletes a device's file
@@ -25,6 +26,7 @@ from sololine.engine.port import DeviceBusy, UnreadableCredentials
 
 _DEVICE: Final = re.compile(r"[A-Za-z0-9_]+")
 _SUFFIX: Final = ".sqlite3"
+_JOURNAL_SUFFIX: Final = ".unsettled"
 _LOOK_AGAIN_S: Final = 0.02
 
 
@@ -39,6 +41,10 @@ class Credentials:
         if _DEVICE.fullmatch(device) is None:
             raise ValueError("a device id holds only letters, digits and _")
         return self.folder / f"{device}{_SUFFIX}"
+
+    def journal(self, device: DeviceId) -> Path:
+        """Where the device's journal is, or will be."""
+        return self.file(device).with_suffix(_JOURNAL_SUFFIX)
 
     def make_folder(self) -> None:
         """Make the folder if need be, closed to others."""
@@ -94,6 +100,9 @@ class Credentials:
         path = self.file(device)
         for suffix in ("", "-wal", "-shm", "-journal"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
+        journal = self.journal(device)
+        for each in (journal, journal.with_name(f"{journal.name}-new")):
+            each.unlink(missing_ok=True)
         path.with_suffix(".lock").unlink(missing_ok=True)
 
 

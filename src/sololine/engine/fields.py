@@ -5,8 +5,11 @@ generated modules would cost it 10 MB (measured), a quarter of its memory; this 
 Messages are read into their fields by number: varints as `int`, everything else as `bytes`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
+
+Fields = Mapping[int, int | bytes]
+"""A message's fields by number."""
 
 _VARINT: Final = 0
 _FIXED64: Final = 1
@@ -22,13 +25,24 @@ class NoMessage(Exception):
 
 def read(message: bytes) -> dict[int, int | bytes]:
     """The fields of a message by number; of a repeated field the last. Raises `NoMessage`."""
-    found: dict[int, int | bytes] = {}
+    return dict(_fields(message))
+
+
+def repeated(message: bytes, at: int) -> list[bytes]:
+    """Every value of a repeated field of texts or messages. Raises `NoMessage`."""
+    return [
+        value for number, value in _fields(message) if number == at and isinstance(value, bytes)
+    ]
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     at = 0
     while at < len(message):
         key, at = _read_varint(message, at)
         number, kind = key >> 3, key & 7
         if kind == _VARINT:
-            found[number], at = _read_varint(message, at)
+            value, at = _read_varint(message, at)
+            yield number, value
             continue
         if kind == _BYTES:
             size, at = _read_varint(message, at)
@@ -38,12 +52,11 @@ def read(message: bytes) -> dict[int, int | bytes]:
             raise NoMessage("a field has no kind that is still in use")
         if at + size > len(message):
             raise NoMessage("the message ends within a field")
-        found[number] = message[at : at + size]
+        yield number, message[at : at + size]
         at += size
-    return found
 
 
-def number(fields: Mapping[int, int | bytes], at: int) -> int | None:
+def number(fields: Fields, at: int) -> int | None:
     """The whole number in a field, or None when the field is absent. Raises `NoMessage`."""
     value = fields.get(at)
     if isinstance(value, bytes):
@@ -51,13 +64,13 @@ def number(fields: Mapping[int, int | bytes], at: int) -> int | None:
     return value
 
 
-def signed(fields: Mapping[int, int | bytes], at: int) -> int | None:
+def signed(fields: Fields, at: int) -> int | None:
     """As `number`, for an int64, whose negative values are written as 64-bit complements."""
     value = number(fields, at)
     return value - (1 << 64) if value is not None and value >> 63 else value
 
 
-def data(fields: Mapping[int, int | bytes], at: int) -> bytes:
+def data(fields: Fields, at: int) -> bytes:
     """The bytes in a field; none when the field is absent. Raises `NoMessage`."""
     value = fields.get(at, b"")
     if isinstance(value, int):
@@ -65,7 +78,7 @@ def data(fields: Mapping[int, int | bytes], at: int) -> bytes:
     return value
 
 
-def text(fields: Mapping[int, int | bytes], at: int) -> str:
+def text(fields: Fields, at: int) -> str:
     """The text in a field; empty when the field is absent. Raises `NoMessage`."""
     try:
         return data(fields, at).decode()

@@ -7,18 +7,23 @@ and called through the few functions a link needs. A process that has loaded it 
 
 The library keeps its sessions in maps without locks, and follows pointers it did not find; both
 abort the process. Hence two rules for callers: one session per process, and no call for a session
-but between its first callback and the return of `run`.
+but between its first callback and the return of `run`. Calls between the two only read those maps,
+and may run beside each other.
 """
 
 import ctypes
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
+from sololine.core.frames import Function
+from sololine.engine.fields import read, text
 from sololine.engine.signals import SUBSCRIBED
 
 VERSION: Final = "0.5.2"
@@ -78,6 +83,18 @@ class Library(Protocol):
     def pair_phone(self, session: str, params: bytes) -> bytes:
         """Ask for a code by a PairPhoneParams message; a PairPhoneReturnFunction message."""
 
+    def call(self, function: Function, session: str, *arguments: bytes) -> bytes:
+        """Any function but a download, with what it takes; what it gives. `_CALLS` tells of both.
+
+        A message that WhatsApp does not confirm holds it for 75 s.
+        """
+
+    def download(self, session: str, message: bytes, take: Callable[[memoryview], object]) -> str:
+        """Have `take` take the file that a `waE2E.Message` tells of; the error's text, or ""."""
+
+    def number_of(self, session: str, lid: bytes) -> bytes:
+        """The number behind a LID, if the library's store knows it; a JID message, or b""."""
+
 
 def library_file() -> Path:
     """Where the library for this machine lies. Raises `LibraryMissing`."""
@@ -123,6 +140,61 @@ class _Bytes(ctypes.Structure):
     _fields_ = (("data", ctypes.c_void_p), ("size", ctypes.c_size_t))
 
 
+class _Takes(Enum):
+    DATA = auto()
+    """Bytes and how many they are."""
+    TEXT = auto()
+    NUMBER = auto()
+    """In decimal digits."""
+
+
+class _Gives(Enum):
+    MESSAGE = auto()
+    ERROR = auto()
+    """A text; none if all went well."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    name: str
+    takes: tuple[_Takes, ...]
+    gives: _Gives = _Gives.MESSAGE
+
+
+_CALLS: Final[Mapping[Function, _Call]] = {
+    # to whom (JID), what (waE2E.Message) -> SendMessageReturnFunction
+    Function.SEND: _Call("SendMessage", (_Takes.DATA, _Takes.DATA)),
+    # the file, its kind's number -> UploadReturnFunction
+    Function.UPLOAD: _Call("Upload", (_Takes.DATA, _Takes.NUMBER)),
+    # chat (JID); 0 composing, 1 paused; 0 text, 1 audio
+    Function.SHOW_TYPING: _Call(
+        "SendChatPresence", (_Takes.DATA, _Takes.NUMBER, _Takes.NUMBER), _Gives.ERROR
+    ),
+    # `available` or `unavailable`
+    Function.SHOW_ONLINE: _Call("SendPresence", (_Takes.TEXT,), _Gives.ERROR),
+    # ids with spaces between, when (seconds since 1970), chat, sender (JIDs), `read` or `played`
+    Function.MARK_READ: _Call(
+        "MarkRead",
+        (_Takes.TEXT, _Takes.NUMBER, _Takes.DATA, _Takes.DATA, _Takes.TEXT),
+        _Gives.ERROR,
+    ),
+    # numbers with spaces between -> IsOnWhatsAppReturnFunction
+    Function.ON_WHATSAPP: _Call("IsOnWhatsApp", (_Takes.DATA,)),
+    # JID -> GetJIDFromStoreReturnFunction
+    Function.LID_OF: _Call("GetLIDFromPN", (_Takes.DATA,)),
+    # JID -> ContactsGetContactReturnFunction
+    Function.CONTACT: _Call("GetContact", (_Takes.DATA,)),
+    # JIDArray -> GetUserInfoReturnFunction
+    Function.ABOUT: _Call("GetUserInfo", (_Takes.DATA,)),
+    # JID, GetProfilePictureParams -> GetProfilePictureReturnFunction
+    Function.PICTURE: _Call("GetProfilePicture", (_Takes.DATA, _Takes.DATA)),
+    # -> GetJoinedGroupsReturnFunction
+    Function.GROUPS: _Call("GetJoinedGroups", ()),
+    # JID -> GetGroupInfoReturnFunction
+    Function.GROUP: _Call("GetGroupInfo", (_Takes.DATA,)),
+}
+
+
 class GoLibrary:
     """The real `Library`."""
 
@@ -140,6 +212,13 @@ class GoLibrary:
         _declare(library.Disconnect, None, text)
         _declare(library.Logout, pointer, text)
         _declare(library.PairPhone, structure, text, text, size)
+        _declare(library.DownloadAny, structure, text, text, size)
+        _declare(library.GetPNFromLID, structure, text, text, size)
+        kinds = {_Takes.DATA: (text, size), _Takes.TEXT: (text,), _Takes.NUMBER: (size,)}
+        for call in _CALLS.values():
+            result = structure if call.gives is _Gives.MESSAGE else pointer
+            takes = (each for taken in call.takes for each in kinds[taken])
+            _declare(getattr(library, call.name), result, text, *takes)
         _declare(library.FreeString, None, pointer)
         _declare(library.FreeBytesStruct, None, structure)
         self._library = library
@@ -188,7 +267,44 @@ class GoLibrary:
 
     def pair_phone(self, session: str, params: bytes) -> bytes:
         """See `Library.pair_phone`."""
-        answer = self._library.PairPhone(session.encode(), params, len(params))
+        return self._take_bytes(self._library.PairPhone(session.encode(), params, len(params)))
+
+    def call(self, function: Function, session: str, *arguments: bytes) -> bytes:
+        """See `Library.call`."""
+        call = _CALLS[function]
+        given: list[bytes | int] = [session.encode()]
+        for kind, argument in zip(call.takes, arguments, strict=True):
+            given.append(int(argument) if kind is _Takes.NUMBER else argument)
+            if kind is _Takes.DATA:
+                given.append(len(argument))
+        answer = getattr(self._library, call.name)(*given)
+        if call.gives is _Gives.MESSAGE:
+            return self._take_bytes(answer)
+        return self._take_text(answer).encode()
+
+    def download(self, session: str, message: bytes, take: Callable[[memoryview], object]) -> str:
+        """See `Library.download`."""
+        answer = self._library.DownloadAny(session.encode(), message, len(message))
+        if not answer:
+            return "no answer"
+        try:
+            held = answer.contents
+            # Looked at where it lies: a copy of a large file would double what this process holds.
+            content = memoryview((ctypes.c_char * held.size).from_address(held.data)).cast("B")
+            fields = read(cast("bytes", content))
+            if error := text({2: bytes(cast("bytes", fields.get(2, b"")))}, 2):
+                return error
+            take(memoryview(cast("bytes", fields.get(1, b""))))
+            return ""
+        finally:
+            self._library.FreeBytesStruct(answer)
+
+    def number_of(self, session: str, lid: bytes) -> bytes:
+        """See `Library.number_of`."""
+        answer = self._take_bytes(self._library.GetPNFromLID(session.encode(), lid, len(lid)))
+        return bytes(cast("bytes", read(answer).get(2, b"")))
+
+    def _take_bytes(self, answer: Any) -> bytes:
         if not answer:
             return b""
         try:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from sololine.core.frames import BadFrame, Frame, FrameBuffer, Order, encode
+from sololine.core.frames import BadFrame, Frame, FrameBuffer, Order, Settled, encode
 from sololine.engine.launch import WorkerLaunch
 
 _PASSED_ON: Final = frozenset(
@@ -48,8 +48,8 @@ class WorkerProcess:
         """The worker's process id."""
         return self._process.pid
 
-    def send(self, order: Order) -> None:
-        """Write an order; a worker that is gone does not mind."""
+    def send(self, order: Order | Settled) -> None:
+        """Write to the worker; one that is gone does not mind. Raises `FrameTooLong`."""
         self._wire.write(encode(order))
 
     async def end(self) -> int:

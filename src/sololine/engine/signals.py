@@ -33,7 +33,9 @@ from sololine.core.signals import (
     QrIssued,
     Signal,
 )
-from sololine.engine.fields import NoMessage, data, number, read, signed, text
+from sololine.engine.chat_events import CODES as CHAT_CODES
+from sololine.engine.chat_events import chat_signal, jid
+from sololine.engine.fields import Fields, NoMessage, data, number, read, signed, text
 
 LINKING_LASTS: Final = timedelta(seconds=160)
 """From the first code to the library's time-out: 60 s and five times 20 s."""
@@ -62,6 +64,7 @@ SUBSCRIBED: Final = bytes(
         _CONNECT_FAILURE,
         _CLIENT_OUTDATED,
         _DISCONNECTED,
+        *CHAT_CODES,
     )
 )
 """The event codes to ask the library for; what is not asked for costs nothing."""
@@ -133,6 +136,8 @@ def login(status: str) -> Signal | None:
 def event(code: int, message: bytes, *, fresh: bool) -> Signal | None:
     """What an event means, or None. `fresh` when this link made the credentials."""
     try:
+        if code in CHAT_CODES:
+            return chat_signal(code, message)
         return _event(code, read(message), fresh=fresh)
     except NoMessage:
         return EngineStopped(detail=f"the engine's event {code} could not be read")
@@ -172,7 +177,7 @@ _ERRORS: Final = (
 )
 
 
-def _event(code: int, fields: Mapping[int, int | bytes], *, fresh: bool) -> Signal | None:
+def _event(code: int, fields: Fields, *, fresh: bool) -> Signal | None:
     if code == DEVICE:
         return _linked(fields) if fresh else None
     if code == _KEEP_ALIVE_TIMEOUT:
@@ -196,11 +201,11 @@ _EMPTY: Final[Mapping[int, Signal]] = {
 """Events whose message says nothing more."""
 
 
-def _linked(fields: Mapping[int, int | bytes]) -> Linked:
-    return Linked(jid=_jid(data(fields, 1)), lid=_jid(data(fields, 2)), platform=text(fields, 3))
+def _linked(fields: Fields) -> Linked:
+    return Linked(jid=jid(data(fields, 1)), lid=jid(data(fields, 2)), platform=text(fields, 3))
 
 
-def _banned(fields: Mapping[int, int | bytes]) -> Banned:
+def _banned(fields: Fields) -> Banned:
     lasts = signed(fields, 2) or 0
     return Banned(
         code=_BANS.get(number(fields, 1) or 0),
@@ -218,12 +223,3 @@ def _refused(reason: int | None) -> Signal:
     if reason == _OUTDATED:
         return EngineOutdated()
     return ConnectRefused(code=reason)
-
-
-def _jid(message: bytes) -> str:
-    """A JID message as text: `447441395830:37@s.whatsapp.net`; empty when it names nobody."""
-    fields = read(message)
-    user, device, server = text(fields, 1), number(fields, 3), text(fields, 5)
-    if not user:
-        return ""
-    return f"{user}:{device}@{server}" if device else f"{user}@{server}"

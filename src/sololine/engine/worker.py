@@ -25,28 +25,41 @@ from typing import Final, NoReturn
 
 from sololine.core.frames import (
     BadFrame,
+    Call,
     Close,
     Done,
     Failed,
     Frame,
     FrameBuffer,
+    FrameTooLong,
+    Function,
     LogOut,
     Open,
     RequestPairingCode,
+    Returned,
     Said,
+    Settled,
     encode,
 )
 from sololine.core.signals import (
+    ChatSignal,
     EngineStopped,
     LinkUp,
     LoggedOut,
     PairingCodeIssued,
+    Receipt,
+    Received,
     Signal,
+    Typing,
+    Unreadable,
 )
 from sololine.engine import signals
+from sololine.engine.chat_events import jid, with_numbers
 from sololine.engine.credentials import Credentials
 from sololine.engine.fields import NoMessage, read, text, write
+from sololine.engine.journal import Journal
 from sololine.engine.library import Library, LibraryMissing, library_file, load
+from sololine.engine.media_folder import MediaFolder
 from sololine.engine.port import DeviceBusy, UnreadableCredentials
 
 LOCK_PATIENCE: Final = timedelta(seconds=5)
@@ -63,9 +76,10 @@ _EXIT_BROKEN: Final = 70
 class Worker:
     """The process's one link, and the socket to the server."""
 
-    def __init__(self, connection: socket.socket, credentials: Credentials) -> None:
+    def __init__(self, connection: socket.socket, data_dir: Path) -> None:
         self._connection = connection
-        self._credentials = credentials
+        self._credentials = Credentials(data_dir)
+        self._media = MediaFolder(data_dir)
         self._writing = threading.Lock()
         self._link: _Link | None = None
 
@@ -81,17 +95,21 @@ class Worker:
         os._exit(0)
 
     def post(self, frame: Frame) -> None:
-        """Write a frame; ends the process when nobody reads it."""
+        """Write a frame; ends the process when nobody reads it. Raises `FrameTooLong`."""
+        self.write(encode(frame))
+
+    def write(self, frame: bytes) -> None:
+        """Write an encoded frame; ends the process when nobody reads it."""
         try:
             with self._writing:
-                self._connection.sendall(encode(frame))
+                self._connection.sendall(frame)
         except OSError:
             os._exit(0)
 
     def _obey(self, frame: Frame, get_library: Callable[[], Library]) -> None:
         match frame:
             case Open() if self._link is None:
-                self._link = _Link(self, frame, self._credentials)
+                self._link = _Link(self, frame, self._credentials, self._media)
                 _in_thread(self._link.run, get_library)
             case RequestPairingCode() if self._link is not None:
                 _in_thread(self._link.request_pairing_code, frame)
@@ -99,25 +117,31 @@ class Worker:
                 _in_thread(self._link.log_out, frame)
             case Close() if self._link is not None:
                 _in_thread(self._link.close, frame)
-            case Open() | RequestPairingCode() | LogOut() | Close():
+            case Call() if self._link is not None:
+                _in_thread(self._link.call, frame)
+            case Settled():
+                if self._link is not None:
+                    self._link.settled(frame)
+            case Open() | RequestPairingCode() | LogOut() | Close() | Call():
                 self.post(Failed(device=frame.device, order=frame.order, detail="out of turn"))
-            case Done() | Failed() | Said():
+            case Done() | Returned() | Failed() | Said():
                 raise BadFrame("a worker takes orders only")
 
 
 class _Link:
     """The link of the device that `Open` named; also the library's listener."""
 
-    def __init__(self, worker: Worker, opened: Open, credentials: Credentials) -> None:
+    def __init__(
+        self, worker: Worker, opened: Open, credentials: Credentials, media: MediaFolder
+    ) -> None:
         self._worker = worker
         self._device = opened.device
         self._fresh = opened.fresh
         self._shown_as = opened.shown_as
         self._credentials = credentials
+        self._media = media
+        self._journal = Journal(credentials.journal(opened.device))
         self._library: Library | None = None
-        # The library's maps have no locks, so its functions are called one at a time. `run` itself
-        # is no such call: it lasts as long as the link.
-        self._calling = threading.Lock()
         self._codes = 0
         self._first_code_at = 0.0
         self._up = False
@@ -138,6 +162,8 @@ class _Link:
                 self._end(EngineStopped(detail="the credentials are unreadable"))
             except (LibraryMissing, OSError) as error:
                 self._end(EngineStopped(detail=str(error)))
+            for frame in self._journal.restore():
+                self._worker.write(frame)
             # The library takes its store by a URI: within the folder the path needs no care.
             os.chdir(self._credentials.folder)
             self._library = library
@@ -198,9 +224,40 @@ class _Link:
             return
         if signals.is_final(said):
             self._end(said)
-        if isinstance(said, LinkUp):
-            self._up = True
-        self._say(said)
+        match said:
+            case LinkUp():
+                self._up = True
+                self._say(said)
+            case Received() | Unreadable() | Receipt() | Typing():
+                self._tell(said)
+            case _:
+                self._say(said)
+
+    def _tell(self, said: ChatSignal) -> None:
+        """Say what happened in a chat; all but typing is kept until it is settled."""
+        said = with_numbers(said, self._number_of)
+        if isinstance(said, Typing):
+            self._say(said)
+            return
+        try:
+            frame = encode(Said(device=self._device, signal=said))
+        except FrameTooLong:
+            if not isinstance(said, Received):
+                raise
+            unreadable = Unreadable(id=said.id, where=said.where, at_s=said.at_s)
+            frame = encode(Said(device=self._device, signal=unreadable))
+        self._journal.append(frame)
+        self._worker.write(frame)
+
+    def _number_of(self, lid: str) -> str:
+        if self._library is None:
+            return ""
+        user, _, server = lid.partition("@")
+        asked = write({1: user, 2: 0, 3: 0, 4: 0, 5: server})
+        try:
+            return jid(self._library.number_of(self._device, asked))
+        except NoMessage:
+            return ""
 
     # Orders -----------------------------------------------------------------------------------
 
@@ -210,8 +267,7 @@ class _Link:
             self._fail(order, "codes are given only while linking")
             return
         params = write({1: order.digits, 2: 1, 3: _CHROME, 4: "Chrome (Linux)"})
-        with self._calling:
-            answer = self._library.pair_phone(self._device, params)
+        answer = self._library.pair_phone(self._device, params)
         try:
             fields = read(answer)
             code = text(fields, 1)
@@ -229,8 +285,7 @@ class _Link:
         if self._library is None or not self._up:
             self._fail(order, "the link is not up")
             return
-        with self._calling:
-            error = self._library.log_out(self._device)
+        error = self._library.log_out(self._device)
         if error:
             self._fail(order, "whatsapp did not confirm the logout")
             return
@@ -240,12 +295,51 @@ class _Link:
     def close(self, order: Close) -> None:
         """End the link so that what was received is reported first."""
         if self._library is not None and self._up:
-            with self._calling:
-                # Stop alone would drop up to a hundred events whose receipts are out already.
-                self._library.disconnect(self._device)
-                self._await_quiet()
+            # What the server has no room for waits in the journal.
+            self._journal.lift()
+            # Stop alone would drop up to a hundred events whose receipts are out already.
+            self._library.disconnect(self._device)
+            self._await_quiet()
         # The library's stop would gain nothing over the end of the process.
         self._finish(order)
+
+    def call(self, order: Call) -> None:
+        """Have the library ask or tell WhatsApp something, and return what it says."""
+        if self._library is None or not self._up:
+            self._fail(order, "the link is not up")
+            return
+        try:
+            value = self._called(self._library, order)
+            self._worker.post(Returned(device=self._device, order=order.order, value=value))
+        except FrameTooLong:
+            self._fail(order, "the answer is too long")
+        except (OSError, ValueError):
+            # Only files are read and written here, and the path would tell of them.
+            self._fail(order, "the file cannot be read or written")
+
+    def _called(self, library: Library, order: Call) -> bytes:
+        match order.function:
+            case Function.UPLOAD:
+                name, kind = order.arguments
+                content = self._media.read(name.decode())
+                return library.call(order.function, self._device, content, kind)
+            case Function.DOWNLOAD:
+                message, name = order.arguments
+                error = ""
+
+                def fetch(take: Callable[[memoryview], object]) -> bool:
+                    nonlocal error
+                    error = library.download(self._device, message, take)
+                    return not error
+
+                self._media.make(name.decode(), fetch)
+                return error.encode()
+            case _:
+                return library.call(order.function, self._device, *order.arguments)
+
+    def settled(self, settled: Settled) -> None:
+        """What was said of chats is stored: the journal may forget it."""
+        self._journal.settle(settled.count)
 
     def _await_quiet(self) -> None:
         until = time.monotonic() + _QUIET_AT_MOST_S
@@ -258,7 +352,7 @@ class _Link:
     def _say(self, said: Signal) -> None:
         self._worker.post(Said(device=self._device, signal=said))
 
-    def _fail(self, order: RequestPairingCode | LogOut, detail: str) -> None:
+    def _fail(self, order: RequestPairingCode | LogOut | Call, detail: str) -> None:
         self._worker.post(Failed(device=self._device, order=order.order, detail=detail))
 
     def _finish(self, order: LogOut | Close) -> NoReturn:
@@ -289,7 +383,7 @@ def main(arguments: list[str], get_library: Callable[[], Library]) -> NoReturn:
     os.umask(0o077)
     options = dict(zip(arguments[::2], arguments[1::2], strict=True))
     connection = socket.socket(fileno=int(options["--socket"]))
-    Worker(connection, Credentials(Path(options["--data"]))).serve(get_library)
+    Worker(connection, Path(options["--data"])).serve(get_library)
 
 
 def _in_thread(call: Callable[..., None], *arguments: object) -> None:

@@ -22,9 +22,10 @@ from sololine.core.signals import (
     QrIssued,
     Signal,
 )
-from sololine.engine import neonize
+from sololine.engine import link as link_module
 from sololine.engine.launch import WorkerLaunch
-from sololine.engine.neonize import NeonizeEngine, NeonizeLink
+from sololine.engine.link import NeonizeLink
+from sololine.engine.neonize import NeonizeEngine
 from sololine.engine.port import DeviceBusy, LinkClosed
 from tests.fakes.puppet import puppet
 
@@ -172,7 +173,7 @@ async def test_an_engine_that_is_stuck_is_not_waited_for(  # noqa: PLR0917 — p
     last_word: str,
 ) -> None:
     # Long enough for a worker to start: it is counted from the start of its process.
-    monkeypatch.setattr(neonize, patience, timedelta(seconds=3))
+    monkeypatch.setattr(link_module, patience, timedelta(seconds=3))
     link, heard = await opened(make(behaviour), EngineStopped)
     assert heard.kinds == [*said, EngineStopped]
     assert heard.last_word == last_word
@@ -182,7 +183,7 @@ async def test_an_engine_that_is_stuck_is_not_waited_for(  # noqa: PLR0917 — p
 async def test_codes_that_stop_coming_are_not_waited_for(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neonize, "_NEXT_CODE_IS_LATE", timedelta(seconds=-60))
+    monkeypatch.setattr(link_module, "_NEXT_CODE_IS_LATE", timedelta(seconds=-60))
     _, heard = await opened(make("ShowsCode"), EngineStopped)
     assert heard.kinds == [QrIssued, EngineStopped]
     assert heard.last_word == "the engine gave no further code"
@@ -205,7 +206,7 @@ async def test_a_refused_logout_leaves_the_link_as_it_was(make: Make) -> None:
 async def test_a_logout_that_was_given_up_too_early_is_told_when_it_is_done(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neonize, "_ANSWER_LASTS", BRIEFLY)
+    monkeypatch.setattr(link_module, "_ANSWER_LASTS", BRIEFLY)
     link, heard = await opened(make("LogsOutLate"), LinkUp)
     with pytest.raises(LinkClosed, match="did not answer in time"):
         await link.log_out()
@@ -253,7 +254,7 @@ async def test_a_relative_data_folder_stays_the_servers(
 async def test_a_close_does_not_wait_for_a_library_that_hangs(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neonize, "_CLOSE_LASTS", BRIEFLY)
+    monkeypatch.setattr(link_module, "_CLOSE_LASTS", BRIEFLY)
     link, heard = await opened(make("HangsWhenDisconnected"), LinkUp)
     await link.close()
     assert not alive(link.pid)
@@ -263,7 +264,7 @@ async def test_a_close_does_not_wait_for_a_library_that_hangs(
 async def test_a_cancelled_close_still_ends_the_worker(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neonize, "_CLOSE_LASTS", timedelta(seconds=1))
+    monkeypatch.setattr(link_module, "_CLOSE_LASTS", timedelta(seconds=1))
     link, _ = await opened(make("HangsWhenDisconnected"), LinkUp)
     closing = asyncio.create_task(link.close())
     await asyncio.sleep(0)

@@ -93,7 +93,7 @@ def test_a_resumed_link_was_linked_before() -> None:
         (7, NEONIZE.StreamReplaced(), CredentialsInUse()),
         (10, NEONIZE.ClientOutdated(), EngineOutdated()),
         (12, NEONIZE.Disconnected(status=True), LinkDown()),
-        (17, NEONIZE.Connected(status=True), None),
+        (20, NEONIZE.Connected(status=True), None),
     ],
 )
 def test_events_become_signals(code: int, message: Any, signal: Signal | None) -> None:
