@@ -1,6 +1,6 @@
 """A question of a client, and how it is refused. The answers stand in `queries` and its likes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -8,6 +8,7 @@ from typing import TypeAlias
 from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.world import World
 from sololine.wire.node import Node
+from sololine.wire.signal.bundle import PrekeyBundle
 
 Answer: TypeAlias = Iterable[Node]
 """What a result holds."""
@@ -26,6 +27,10 @@ class QueryRefused(Exception):
         self.text = text
 
 
+def _no_bundle(_: str) -> PrekeyBundle:
+    raise QueryRefused(404, "item-not-found")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """One question of a companion that is logged in, or of a client that is not (`key` None)."""
@@ -34,6 +39,8 @@ class Query:
     world: World
     key: DeviceKey | None
     now: datetime
+    phone_bundle: Callable[[str], PrekeyBundle] = _no_bundle
+    """Gives the prekey bundle of the phone of a number."""
 
     @property
     def subject(self) -> Node:

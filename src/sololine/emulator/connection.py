@@ -17,11 +17,14 @@ from sololine.emulator.channel import Channel
 from sololine.emulator.exchange import CodeRequest, Exchange
 from sololine.emulator.facts import UnlinkedBy
 from sololine.emulator.faults import (
+    AckError,
     ClientOutdated,
     DeviceRemoved,
     Drop,
+    DropBeforeAck,
     LoginFailure,
     Mute,
+    NoAck,
     Replaced,
     Slow,
     StreamError,
@@ -117,6 +120,10 @@ class Connection:
         """Tell the waiting client that its account must prove a passkey."""
         self._send(stanzas.passkey_demand(self._next_id(), self._exchange.now()))
 
+    def deliver(self, stanza: Node) -> None:
+        """Say to the client what came for it."""
+        self._send(stanza)
+
     def end(self, farewell: Node) -> None:
         """Say this last thing and close."""
         if not self._ending:
@@ -178,8 +185,10 @@ class Connection:
         else:
             account = self._exchange.world.account(key.number)
             self._send(stanzas.success(lid=account.lid_jid(key.device), now=self._exchange.now()))
-            self._send(stanzas.offline_preview(0))
-            self._send(stanzas.offline_done(0))
+            waiting = self._exchange.delivery.waiting.stanzas(key)
+            self._send(stanzas.offline_preview(waiting))
+            self._exchange.delivery.deliver_waiting(key, self)
+            self._send(stanzas.offline_done(len(waiting)))
 
     # Stanzas
 
@@ -195,12 +204,26 @@ class Connection:
                 pass  # a client's word on how long its user has been active
             case "presence", "available" | "unavailable" if "to" not in node.attrs:
                 pass  # nobody watches yet
-            case "ack", _ if node.attrs.get("class") in ("notification", "receipt"):
+            case "message", _ if self.key is not None:
+                self._take_message(node, self.key)
+            case _ if self.key is not None and self._exchange.take(self.key, node, self._send):
                 pass
             case "xmlstreamend", _:
                 self._channel.close()
             case _:
                 self._exchange.note_unknown(node.summary)
+
+    def _take_message(self, node: Node, key: DeviceKey) -> None:
+        faults, take = self._exchange.faults, self._exchange.take
+        if refusal := faults.take(AckError, key):
+            self._send(self._exchange.post.acknowledge(node, error=refusal.code))
+        elif faults.take(DropBeforeAck, key):
+            take(key, node, _unheard)
+            self._channel.abort()
+        elif faults.take(NoAck, key):
+            take(key, node, _unheard)
+        else:
+            take(key, node, self._send)
 
     def _is_answer(self, node: Node) -> bool:
         return self._offered_in is not None and node.attrs.get("id") == self._offered_in
@@ -219,6 +242,7 @@ class Connection:
                     world=self._exchange.world,
                     key=self.key,
                     now=self._exchange.now(),
+                    phone_bundle=self._exchange.delivery.bundle,
                 )
                 answer = queries.answer(query)
         except queries.UnknownQuery as unknown:
@@ -289,3 +313,7 @@ class Connection:
     def _send(self, node: Node) -> None:
         if not self._muted and not self._ending:
             self._channel.send(node)
+
+
+def _unheard(_: Node) -> None:
+    """Where an answer goes that the client never gets."""

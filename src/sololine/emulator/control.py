@@ -26,6 +26,7 @@ from sololine.emulator.errors import (
     LinkingBroken,
     NotInGroup,
     PasskeyDemanded,
+    PhoneOffline,
     Refused,
     TooManyDevices,
     UnknownCode,
@@ -57,6 +58,7 @@ STATUS: Final[dict[type[Refused], HTTPStatus]] = {
     BrokenMedia: HTTPStatus.CONFLICT,
     UnknownGroup: HTTPStatus.NOT_FOUND,
     NotInGroup: HTTPStatus.CONFLICT,
+    PhoneOffline: HTTPStatus.CONFLICT,
 }
 
 _MAX_BODY: Final = 16 * 1024

@@ -16,6 +16,7 @@
     * `BrokenMedia`: the stored file is not what the message promises
     * `UnknownGroup`: there is no such group
     * `NotInGroup`: the phone is not a member of the group
+    * `PhoneOffline`: the phone is offline and cannot send
     * `InvalidLetter`: a message that cannot be composed
 
 Each class has a `code`, stable for programs, and makes its own sentence, for people. None shows a
@@ -161,6 +162,15 @@ class NotInGroup(Refused):
 
     def __init__(self) -> None:
         super().__init__("this phone is not a member of the group; let a member add it first")
+
+
+class PhoneOffline(Refused):
+    """The phone is offline and cannot send."""
+
+    code = "phone_offline"
+
+    def __init__(self) -> None:
+        super().__init__("the phone is offline; put it online first")
 
 
 class InvalidLetter(Refused):

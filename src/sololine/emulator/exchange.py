@@ -13,10 +13,14 @@ from typing import Final, Protocol
 
 from sololine.emulator import stanzas
 from sololine.emulator.accounts import Companion, DeviceKey
+from sololine.emulator.delivery import Delivery
 from sololine.emulator.errors import LinkingBroken, PasskeyDemanded, UnknownCode
 from sololine.emulator.facts import Fact, LoginDenied, UnlinkedBy
 from sololine.emulator.faults import Armed, Fault, Faults, PasskeyDemand, Striking, Target
+from sololine.emulator.journal import Journal
 from sololine.emulator.pairing import Offer, Pairing
+from sololine.emulator.post import Post, Reply
+from sololine.emulator.receipts import Receipts
 from sololine.emulator.world import World
 from sololine.wire.linking import seal_identity
 from sololine.wire.node import Node
@@ -44,6 +48,9 @@ class Client(Protocol):
 
     def demand_passkey(self) -> None:
         """Tell the waiting client that its account must prove a passkey."""
+
+    def deliver(self, stanza: Node) -> None:
+        """Take a stanza."""
 
     def end(self, farewell: Node) -> None:
         """Say this last thing and close."""
@@ -90,6 +97,12 @@ class Exchange:
         self._waiting: dict[int, Client] = {}
         self._outcomes: dict[int, asyncio.Future[Companion]] = {}
         self._codes: dict[str, CodeRequest] = {}
+        self.journal = Journal()
+        self.delivery = Delivery(connections=self._online, faults=self.faults, journal=self.journal)
+        self.post = Post(self.world, self.delivery, now=now, note_unknown=self.note_unknown)
+        self._receipts = Receipts(
+            self.world, self.delivery, now=now, note_unknown=self.note_unknown
+        )
 
     @property
     def connection_count(self) -> int:
@@ -134,6 +147,21 @@ class Exchange:
             client.key = key
             self.world.come_online(key)
         return denied
+
+    def take(self, device: DeviceKey, stanza: Node, reply: Reply) -> bool:
+        """Send on what a device says to others; False if it is nothing of that kind."""
+        match stanza.tag:
+            case "message":
+                self.post.take(device, stanza, reply)
+            case "receipt":
+                self._receipts.take(device, stanza, reply)
+            case "chatstate":
+                self._receipts.take_typing(device, stanza)
+            case "ack":
+                self.delivery.waiting.take_ack(device, stanza)
+            case _:
+                return False
+        return True
 
     # Linking, the client's side
 
@@ -253,6 +281,7 @@ class Exchange:
             UnknownPhone, UnknownDevice: if there is no such device.
         """
         self.world.unlink(key, by)
+        self.post.forget(key)
         client = self._online.pop(key, None)
         if client is not None and by is not UnlinkedBy.CLIENT:
             client.end(stanzas.stream_error(code=401, conflict="device_removed"))

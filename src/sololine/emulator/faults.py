@@ -71,6 +71,33 @@ class Slow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoAck:
+    """A message of the client is sent on, but the client is not told so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AckError:
+    """A message of the client is refused with this code; nobody gets it."""
+
+    code: int = 463
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropBeforeAck:
+    """A message of the client is sent on, and the connection breaks before it is told so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorruptMessage:
+    """A message to the client comes spoilt: it cannot be decrypted. Sent again it is whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateDelivery:
+    """A message to the client comes twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaGone:
     """A stored file is asked for and is gone: 410. For everyone: downloads name nobody."""
 
@@ -92,6 +119,11 @@ Fault = (
     | ClientOutdated
     | PasskeyDemand
     | Slow
+    | NoAck
+    | AckError
+    | DropBeforeAck
+    | CorruptMessage
+    | DuplicateDelivery
     | MediaGone
     | UploadRefused
 )
@@ -109,6 +141,11 @@ KINDS: Final[Mapping[str, type[Fault]]] = {
     "client_outdated": ClientOutdated,
     "passkey": PasskeyDemand,
     "slow": Slow,
+    "no_ack": NoAck,
+    "ack_error": AckError,
+    "drop_before_ack": DropBeforeAck,
+    "corrupt_message": CorruptMessage,
+    "duplicate_delivery": DuplicateDelivery,
     "media_gone": MediaGone,
     "upload_refused": UploadRefused,
 }

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from sololine.emulator.facts import (
     Unlinked,
     WentOffline,
 )
+from sololine.emulator.journal import Drawer
 from sololine.emulator.world import World
 from sololine.wire.curve import KeyPair
 from sololine.wire.registration import Registration
@@ -45,6 +46,12 @@ create table if not exists companion (
     prekeys blob not null,
     primary key (number, device)
 ) strict;
+create table if not exists record (
+    drawer text not null,
+    name text not null,
+    value blob not null,
+    primary key (drawer, name)
+) strict, without rowid;
 """
 
 
@@ -112,6 +119,20 @@ class Ledger:
                 )
             case LinkFailed() | CameOnline() | WentOffline() | LoginRefused():
                 pass  # true for this run only
+
+    def write(self, changes: Mapping[tuple[Drawer, str], bytes | None]) -> None:
+        """Put records of a journal in, or drop those that are None; all or nothing."""
+        dropped = [name for name, value in changes.items() if value is None]
+        kept = [(*name, value) for name, value in changes.items() if value is not None]
+        self._database.execute("begin")
+        self._database.executemany("delete from record where drawer = ? and name = ?", dropped)
+        self._database.executemany("insert or replace into record values (?, ?, ?)", kept)
+        self._database.execute("commit")
+
+    def read(self, drawer: Drawer) -> Iterator[tuple[str, bytes]]:
+        """The records in a drawer, in the order of their names."""
+        found = "select name, value from record where drawer = ? order by name"
+        yield from self._database.execute(found, (drawer,)).fetchall()
 
     def close(self) -> None:
         """Let go of the file."""

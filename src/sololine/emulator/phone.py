@@ -1,17 +1,42 @@
 """The phone of an account, and what its user does with it."""
 
 import asyncio
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
 
 from sololine.emulator.accounts import Companion, DeviceKey
-from sololine.emulator.errors import ExpiredQr, InvalidQr, WrongCode
+from sololine.emulator.errors import (
+    ExpiredQr,
+    InvalidQr,
+    NotInGroup,
+    PhoneOffline,
+    UnknownGroup,
+    UnknownPhone,
+    WrongCode,
+)
 from sololine.emulator.exchange import Exchange
 from sololine.emulator.facts import UnlinkedBy
+from sololine.emulator.groups import Group
+from sololine.emulator.handset import Handset
+from sololine.emulator.journal import Drawer
+from sololine.emulator.keyring import Keyring
+from sololine.emulator.letters import Message, e2e
+from sololine.emulator.mailbox import Letter, Mailbox, Receipt, ReceiptKind, Typing, TypingState
+from sololine.emulator.routes import Chat
 from sololine.wire.curve import KeyPair
 from sololine.wire.errors import WireError
-from sololine.wire.jid import Jid
+from sololine.wire.jid import GROUP_SERVER, Jid
 from sololine.wire.linking import QrPayload
+from sololine.wire.node import Node
 from sololine.wire.pairing_code import Primary, read_code
+from sololine.wire.protobuf import parse
+
+PATIENCE_S: Final = 10.0
+"""Seconds that are waited for letters unless told otherwise."""
+
+_ID_BYTES: Final = 9
 
 
 class Phone:
@@ -19,7 +44,20 @@ class Phone:
 
     def __init__(self, number: str, exchange: Exchange) -> None:
         self.number = number
+        self.by_number = False
+        """Whether it addresses persons by number, as old phones do, instead of by LID."""
         self._exchange = exchange
+        self._keys = Keyring(number, exchange.journal)
+        self._mailbox = Mailbox(number, exchange.journal)
+        self.handset = Handset(
+            exchange.world.account(number),
+            exchange.world,
+            self._keys,
+            self._mailbox,
+            say=self._say,
+            now=exchange.now,
+        )
+        """Its side that speaks with the other devices."""
 
     @property
     def lid(self) -> str:
@@ -75,12 +113,174 @@ class Phone:
         """
         self._exchange.unlink(DeviceKey(self.number, device), UnlinkedBy.PHONE)
 
+    # What its user sees
+
+    @property
+    def inbox(self) -> Sequence[Letter]:
+        """The latest thousand letters that came, oldest first; with what companions wrote."""
+        return tuple(self._mailbox.inbox)
+
+    @property
+    def sent(self) -> Sequence[Letter]:
+        """The latest thousand letters that were written on the phone, oldest first."""
+        return tuple(self._mailbox.sent)
+
+    @property
+    def receipts(self) -> Sequence[Receipt]:
+        """The latest thousand receipts for what the account wrote, oldest first."""
+        return tuple(self._mailbox.receipts)
+
+    @property
+    def seen_typing(self) -> Sequence[Typing]:
+        """The latest thousand times that someone began or stopped to write, oldest first."""
+        return tuple(self._mailbox.typing)
+
+    async def received(
+        self, wanted: int | Callable[[Letter], bool] = 1, timeout_s: float = PATIENCE_S
+    ) -> Sequence[Letter]:
+        """Wait until that many letters are in the inbox, or one that fits; return all that do.
+
+        Raises:
+            TimeoutError: if they do not come in time.
+        """
+        return await self._mailbox.received(wanted, timeout_s)
+
+    async def until(self, true: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
+        """Wait until something came that makes this true.
+
+        Raises:
+            TimeoutError: if it does not become true in time.
+        """
+        await self._mailbox.until(true, timeout_s)
+
+    # What its user does
+
+    async def send(self, chat: Jid, message: Message | bytes) -> str:
+        """Send a message to a person or a group; return its id.
+
+        A person may be given by number or by LID; `by_number` decides how it is addressed.
+
+        Raises:
+            UnknownPhone, UnknownGroup: if there is no such chat.
+            NotInGroup: if the phone is not a member.
+            PhoneOffline: if the phone is.
+        """
+        if not self.online:
+            raise PhoneOffline
+        found = self._chat(chat)
+        raw = message if isinstance(message, bytes) else message.SerializeToString()
+        letter = Letter(
+            id=f"3A{os.urandom(_ID_BYTES).hex().upper()}",
+            chat=self._address(found),
+            sender=self._exchange.world.account(self.number).lid_jid(),
+            at=self._exchange.now(),
+            own=True,
+            message=parse(e2e.Message, raw),
+            raw=raw,
+        )
+        self._mailbox.put_out(letter)
+        self.handset.send(found, letter)
+        # A sender in a loop leaves the others their turn.
+        await asyncio.sleep(0)
+        return letter.id
+
+    async def read(self, ids: Sequence[str], chat: Jid) -> None:
+        """See these messages; who wrote them is told, and the own companions are.
+
+        Raises:
+            UnknownPhone, UnknownGroup: if there is no such chat.
+            NotInGroup: if the phone is not a member.
+        """
+        self.handset.mark(ids, self._chat(chat), ReceiptKind.READ)
+
+    async def play(self, ids: Sequence[str], chat: Jid) -> None:
+        """Listen to these voice notes; as `read`."""
+        self.handset.mark(ids, self._chat(chat), ReceiptKind.PLAYED)
+
+    async def type_to(self, chat: Jid, state: TypingState) -> None:
+        """Begin or stop to write, or to record, in a chat; as `read`."""
+        self.handset.type_to(self._address(self._chat(chat)), state)
+
+    # Settings
+
+    @property
+    def name(self) -> str:
+        """The name that comes with what the account sends."""
+        return self._exchange.world.profile(self.number).push_name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        profile = self._exchange.world.profile(self.number)
+        changed = replace(profile, names=(*profile.names, name))
+        self._exchange.world.profiles[self.number] = changed
+
+    @property
+    def online(self) -> bool:
+        """Whether it is connected; while it is not, what comes for it waits."""
+        return self.handset.online
+
+    @online.setter
+    def online(self, online: bool) -> None:
+        self.handset.online = online
+        if online:
+            self._exchange.delivery.wake(self.number)
+
+    @property
+    def sends_receipts(self) -> bool:
+        """Whether it tells writers that their messages came."""
+        return self.handset.sends_receipts
+
+    @sends_receipts.setter
+    def sends_receipts(self, sends: bool) -> None:
+        self.handset.sends_receipts = sends
+
+    def restore(self, drawer: Drawer, name: str, kept: bytes) -> None:
+        """Put back what was kept in an earlier run."""
+        match drawer:
+            case Drawer.KEYS:
+                self._keys.restore(name, kept)
+            case Drawer.LETTERS | Drawer.SENT:
+                self._mailbox.restore(drawer, int(name), kept)
+
+    def _chat(self, chat: Jid) -> Chat:
+        world = self._exchange.world
+        if chat.server == GROUP_SERVER:
+            group = world.groups.get(chat.user)
+            if group is None:
+                raise UnknownGroup
+            if self.number not in group.members:
+                raise NotInGroup
+            return group
+        account = world.find(chat)
+        if account is None:
+            raise UnknownPhone
+        return account
+
+    def _address(self, chat: Chat) -> Jid:
+        if isinstance(chat, Group):
+            return chat.jid
+        return chat.jid() if self.by_number else chat.lid_jid()
+
+    def _say(self, key: DeviceKey, stanza: Node) -> None:
+        self._exchange.take(key, stanza, _unheard)
+
 
 class Phones:
     """All phones there are, by number (digits in international form, without `+`)."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self._phones: dict[str, Phone] = {}
+        exchange.delivery.phone = lambda number: self[number].handset
+
+    def restore(self) -> None:
+        """Give the phones back what they had when the emulator ended."""
+        journal = self._exchange.journal
+        for drawer in (Drawer.KEYS, Drawer.LETTERS, Drawer.SENT):
+            for name, kept in journal.read(drawer):
+                number, _, rest = name.partition(" ")
+                self[number].restore(drawer, rest, kept)
+        self._exchange.delivery.waiting.restore()
 
     def add(self, number: str) -> Phone:
         """The phone of this number; a new one if there is none yet.
@@ -90,7 +290,7 @@ class Phones:
         """
         if number not in self._exchange.world.accounts:
             self._exchange.world.add_account(number, KeyPair.generate())
-        return Phone(number, self._exchange)
+        return self[number]
 
     def __getitem__(self, number: str) -> Phone:
         """The phone of this number.
@@ -98,10 +298,18 @@ class Phones:
         Raises:
             UnknownPhone: if there is none.
         """
-        return Phone(self._exchange.world.account(number).number, self._exchange)
+        if number not in self._phones:
+            self._phones[self._exchange.world.account(number).number] = Phone(
+                number, self._exchange
+            )
+        return self._phones[number]
 
     def __iter__(self) -> Iterator[Phone]:
-        return (Phone(number, self._exchange) for number in self._exchange.world.accounts)
+        return (self[number] for number in tuple(self._exchange.world.accounts))
 
     def __len__(self) -> int:
         return len(self._exchange.world.accounts)
+
+
+def _unheard(_: Node) -> None:
+    """A phone is not waiting for acknowledgements: this process does not lose what it says."""

@@ -12,7 +12,6 @@ from sololine.emulator.accounts import PREKEY_SIZE, Account, Companion, DeviceKe
 from sololine.emulator.asking import Answer, Query, QueryRefused, UnknownQuery
 from sololine.emulator.bundles import companion_bundle, write_keys, write_registration
 from sololine.emulator.shelf import AUTH, MEDIA_HOST
-from sololine.emulator.world import World
 from sololine.wire import registration
 from sololine.wire.errors import WireError
 from sololine.wire.jid import LID_SERVER, SERVER, USER_SERVER, Jid

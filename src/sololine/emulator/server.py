@@ -98,6 +98,9 @@ class Emulator:
             stack.callback(self._ledger.close)
             for account in self._ledger.accounts():
                 self.exchange.world.restore(account)
+            self.exchange.journal.open(self._ledger)
+            stack.callback(self.exchange.journal.flush)
+            self.phones.restore()
             server = await asyncio.start_server(
                 self._visit, self._host, self._wanted_port, backlog=1024
             )

@@ -1,6 +1,7 @@
 """What the server says unasked, as nodes."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Final
 
@@ -69,10 +70,12 @@ def success(*, lid: Jid, now: datetime) -> Node:
     return Node.make("success", {"t": int(now.timestamp()), "lid": lid, "location": _LOCATION})
 
 
-def offline_preview(count: int) -> Node:
-    """How much waits for the device; it follows next."""
-    kinds = {"count": count, "message": count, "notification": 0, "receipt": 0, "appdata": 0}
-    return Node.make("ib", {"from": SERVER}, Node.make("offline_preview", kinds))
+def offline_preview(waiting: Collection[Node]) -> Node:
+    """How much waits for the device, and of which kinds; it follows next."""
+    tags = Counter(stanza.tag for stanza in waiting)
+    kinds = {kind: tags[kind] for kind in ("message", "notification", "receipt")}
+    counted = {"count": len(waiting), "appdata": 0, **kinds}
+    return Node.make("ib", {"from": SERVER}, Node.make("offline_preview", counted))
 
 
 def offline_done(count: int) -> Node:

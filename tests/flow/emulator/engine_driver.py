@@ -41,6 +41,11 @@ EVENTS = {
     10: "ClientOutdated",
     11: "StreamError",
     12: "Disconnected",
+    17: "Message",
+    18: "Receipt",
+    19: "ChatPresence",
+    20: "Presence",
+    44: "UndecryptableMessage",
 }
 
 
@@ -79,6 +84,15 @@ def trust(root: bytes) -> None:
     ctypes.memmove(hits[0][0], root, len(root))
 
 
+def words_of(event: str, data: bytes) -> dict[str, Any]:
+    """What an event says, as far as there is a message for it."""
+    kind = getattr(messages, event, None)
+    try:
+        return {} if kind is None else dict(MessageToDict(kind.FromString(data)))
+    except DecodeError as error:
+        return {"unread": repr(error)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("report_fd", type=int)
@@ -100,13 +114,7 @@ def main() -> None:
 
     def on_event(_: bytes, address: int, size: int, code: int) -> None:
         name, data = EVENTS.get(code, str(code)), ctypes.string_at(address, size)
-        words = {}
-        if code in EVENTS and hasattr(messages, name):
-            try:
-                words = MessageToDict(getattr(messages, name).FromString(data))
-            except DecodeError as error:
-                words = {"unread": repr(error)}
-        report("event", name=name, words=words, bytes=data.hex())
+        report("event", name=name, words=words_of(name, data), bytes=data.hex())
 
     callbacks = (
         binder.func_string(lambda _, at: report("qr", text=ctypes.string_at(at).decode())),

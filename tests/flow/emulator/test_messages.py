@@ -218,7 +218,7 @@ async def test_a_message_that_was_not_acknowledged_is_sent_again_and_delivered_o
     await engine.send(TO_ANA, text("next"))
 
     await ana.received(2)
-    assert [(letter.id, said(letter)) for letter in ana.inbox][0] == (sent, "once")
+    assert ana.inbox[0].id == sent
     assert [said(letter) for letter in ana.inbox] == ["once", "next"]
 
 
