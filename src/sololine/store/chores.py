@@ -32,6 +32,15 @@ _BEGIN: Final = (
     .values(state=ChoreState.BEGUN.value)
     .returning(*_row)
 )
+_WAITING: Final = (
+    select(_row.id)
+    .where(
+        _row.bot_id == bindparam("bot"),
+        _row.state == ChoreState.OPEN.value,
+        _row.expires_at > bindparam("now"),
+    )
+    .limit(1)
+)
 _END: Final = update(chores).where(
     _row.id == bindparam("chore"),
     _row.state.in_((ChoreState.OPEN.value, ChoreState.BEGUN.value)),
@@ -61,6 +70,11 @@ class Chores:
             Raced: the bot is gone.
         """
         await self._connection.add(_ADD, _columns(chore))
+
+    async def waiting(self, bot: BotId) -> bool:
+        """Whether there is anything that `begin` would take."""
+        values = {"bot": bot, "now": millis(self._connection.now)}
+        return await self._connection.row(_WAITING, values) is not None
 
     async def begin(self, bot: BotId, limit: int) -> list[Chore]:
         """Take open chores that may still be done, the oldest first; they are begun with this."""

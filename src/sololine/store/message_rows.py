@@ -45,6 +45,7 @@ def saved_columns(message: Message) -> dict[str, Any]:
         "chat": message.chat,
         "sender": message.sender,
         "sender_name": plain(message.sender_name),
+        "sender_jid": plain(message.sender_jid),
         "kind": message.kind.value,
         "content": json_text(CONTENT.to_json(content)),
         "context": (
@@ -78,6 +79,7 @@ def message_of(row: Row) -> Message:
         origin=Origin(row["origin"]),
         sender=row["sender"],
         sender_name=row["sender_name"],
+        sender_jid=row["sender_jid"],
         content=CONTENT.from_json(json_data(row["content"])),
         context=_NO_CONTEXT if context == _NOTHING else CONTEXT.from_json(json_data(context)),
         whatsapp_id=row["whatsapp_id"],

@@ -101,6 +101,8 @@ class Messages:
     ) -> None:
         """Store what changed of messages: all but whose they are, their place, and their request.
 
+        An empty form takes the place of one that is to be forgotten.
+
         Raises:
             Raced: another message has one's WhatsApp id.
         """
@@ -228,7 +230,7 @@ class Messages:
     async def form(self, bot: BotId, message: MessageId) -> bytes | None:
         """WhatsApp's own bytes of the bot's message; None when there are none."""
         row = await self._connection.row(_FORM, {"bot": bot, "message": message})
-        return base64.b64decode(row["form"]) if row else None
+        return base64.b64decode(row["form"]) if row and row["form"] else None
 
     async def _found(self, statement: Select[Any], values: Mapping[str, Any]) -> list[Message]:
         return [message_of(row) for row in await self._connection.rows(statement, values)]

@@ -41,6 +41,7 @@ messages: Final = Table(
     Column("origin", Text, nullable=False),
     Column("sender", Text),
     Column("sender_name", Text, nullable=False),
+    Column("sender_jid", Text, nullable=False),
     # No CHECK: kinds are added with every release, and `content` holds the truth of it.
     Column("kind", Text, nullable=False),
     Column("content", Text, nullable=False),

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("sender", sa.Text(), nullable=True),
         sa.Column("sender_name", sa.Text(), nullable=False),
+        sa.Column("sender_jid", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("context", sa.Text(), nullable=False),
