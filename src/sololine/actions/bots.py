@@ -153,21 +153,7 @@ async def finish_step(
 
     async def work(tx: Transaction) -> BotWithSession:
         had = await owned(tx, caller, bot, user, lock=True)
-        steps = list(Setup)
-        if step in (Setup.CONNECT, Setup.COMPLETE):
-            raise InvalidInput(
-                "The step connect is done when a phone has scanned the QR. Connect the bot.",
-                field="step",
-            )
-        if steps.index(step) > steps.index(had.bot.setup):
-            raise InvalidInput(
-                f"The step {had.bot.setup.value} comes first. Finish it, then {step.value}.",
-                field="step",
-            )
-        setup = after_step(had.bot.setup, step)
-        if setup is Setup.CONNECT and had.session.connected_at is not None:
-            setup = Setup.COMPLETE
-        has = replace(had, bot=replace(had.bot, setup=setup))
+        has = after_finishing(had, step)
         if has.bot != had.bot:
             await tx.bots.update(has.bot)
             await tx.events.append(caller.tenant, had.bot.id, Event(type=EventType.BOT_UPDATED))
@@ -176,6 +162,29 @@ async def finish_step(
     changed = await gateway.store.run(work)
     await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
     return changed
+
+
+def after_finishing(had: BotWithSession, step: Setup) -> BotWithSession:
+    """The bot once a setup step is done; the same one when it was done before.
+
+    Raises:
+        As `finish_step`.
+    """
+    steps = list(Setup)
+    if step in (Setup.CONNECT, Setup.COMPLETE):
+        raise InvalidInput(
+            "The step connect is done when a phone has scanned the QR. Connect the bot.",
+            field="step",
+        )
+    if steps.index(step) > steps.index(had.bot.setup):
+        raise InvalidInput(
+            f"The step {had.bot.setup.value} comes first. Finish it, then {step.value}.",
+            field="step",
+        )
+    setup = after_step(had.bot.setup, step)
+    if setup is Setup.CONNECT and had.session.connected_at is not None:
+        setup = Setup.COMPLETE
+    return replace(had, bot=replace(had.bot, setup=setup))
 
 
 async def delete(gateway: Gateway, caller: Caller, bot: str, *, user: UserId | None) -> None:

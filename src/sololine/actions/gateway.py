@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sololine.bus import EVENTS, SESSIONS, Bus, Notice
 from sololine.core.claim import Policy
 from sololine.core.ids import BotId, TenantId
+from sololine.media_files import MediaFiles
 from sololine.store.store import Store
 
 _LOOK_EVERY_S: Final = 0.25
@@ -23,12 +24,18 @@ class Gateway:
     Attributes:
         policy: what happens when a bot links a number that another bot of its tenant has.
         region: ISO code of the country whose national numbers are understood, or None.
+        media: the files of messages; None where none are kept, as for commands.
+        media_max_bytes: how large a file may be.
+        outward: fetches files from URLs that callers name; None where nothing is fetched.
     """
 
     store: Store
     bus: Bus
     policy: Policy = Policy.REFUSE
     region: str | None = None
+    media: MediaFiles | None = None
+    media_max_bytes: int = 64 * 2**20
+    outward: Any = None
 
     async def tell(self, tenant: TenantId, bot: BotId) -> None:
         """Let everyone look again at a bot's session and at its tenant's events."""

@@ -1,13 +1,77 @@
-"""Messages: what bots are asked to send, and what stands in their chats."""
+"""Messages as they are shown: one, a chat's, all of a bot's. `sending` makes new ones."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
+from sololine.actions.bots import owned
+from sololine.actions.composing import named_chat
+from sololine.actions.gateway import Gateway
+from sololine.core.access import Caller
 from sololine.core.content import File, target_of
-from sololine.core.ids import BotId
+from sololine.core.errors import MessageNotFound
+from sololine.core.ids import BotId, MessageId, UserId
 from sololine.core.message import Message
 from sololine.core.message_json import message_json
 from sololine.store.transaction import Transaction
+
+PAGE_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of messages as JSON, newest first; `next_before` leads on and is None on the last."""
+
+    messages: list[dict[str, Any]]
+    next_before: int | None
+
+
+async def page(
+    gateway: Gateway,
+    caller: Caller,
+    bot: str,
+    *,
+    user: UserId | None,
+    chat: str | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> Page:
+    """List a bot's messages, or those of one chat, newest first.
+
+    Args:
+        gateway: where to look.
+        caller: who asks.
+        bot: whose messages.
+        user: whose bot it has to be.
+        chat: a number in any form, or a chat.
+        before: `next_before` of the page before.
+        limit: messages a page, `PAGE_MAX` at most.
+    """
+    async with gateway.store.read() as tx:
+        has = await owned(tx, caller, bot, user)
+        named = await named_chat(tx, has.bot.id, chat, gateway.region, "chat") if chat else None
+        found = await tx.messages.page(has.bot.id, chat=named, before=before, limit=limit)
+        return Page(
+            messages=await shown(tx, found),
+            next_before=found[-1].seq if len(found) == limit else None,
+        )
+
+
+async def one(
+    gateway: Gateway, caller: Caller, bot: str, message: str, *, user: UserId | None
+) -> dict[str, Any]:
+    """Show one message.
+
+    Raises:
+        MessageNotFound: the bot has no such message.
+    """
+    async with gateway.store.read() as tx:
+        has = await owned(tx, caller, bot, user)
+        found = await tx.messages.get(has.bot.id, MessageId(message))
+        if found is None:
+            raise MessageNotFound
+        (json,) = await shown(tx, [found])
+    return json
 
 
 async def shown(tx: Transaction, messages: Sequence[Message]) -> list[dict[str, Any]]:

@@ -4,11 +4,17 @@ A file that arrives stays with WhatsApp until someone wants it (`remote`); a fil
 stored before its message is accepted. Files are named by their id, never by a name from outside.
 """
 
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sololine.core.ids import BotId, MediaId, TenantId
+
+FILE_NAME_MAX: Final = 150
+_ENDING_MAX: Final = 16
 
 
 class MediaKind(StrEnum):
@@ -69,3 +75,22 @@ class Uploaded:
     """Of what WhatsApp keeps."""
     size: int
     """Of the file, in bytes."""
+
+
+def labelled(name: str) -> str:
+    """A file's name from outside, as a label: no path in it, no control characters, not too long.
+
+    Where it is too long, its ending is kept, since people tell files by it. Empty when nothing is
+    left.
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    # Category C holds controls, half surrogate pairs, and what turns the direction of writing.
+    label = "".join(each for each in last if unicodedata.category(each)[0] != "C").strip()
+    if not label.strip(". "):
+        return ""
+    if len(label) <= FILE_NAME_MAX:
+        return label
+    stem, dot, ending = label.rpartition(".")
+    if not dot or not stem or len(ending) > _ENDING_MAX:
+        return label[:FILE_NAME_MAX]
+    return f"{stem[: FILE_NAME_MAX - len(ending) - 1]}.{ending}"
