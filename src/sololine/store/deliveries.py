@@ -9,7 +9,7 @@ others, and one that is paused costs nothing.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -58,7 +58,10 @@ _queues: Final = (
 )
 _QUEUES: Final = (
     select(_queues.c.id)
-    .where(_queues.c.due_at <= bindparam("now"))
+    .where(
+        _queues.c.due_at <= bindparam("now"),
+        _queues.c.id.not_in(bindparam("others", expanding=True)),
+    )
     .order_by(_queues.c.due_at)
     .limit(bindparam("page"))
 )
@@ -116,17 +119,26 @@ class Deliveries:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def take(self, process: ProcessId, limit: int, lasts: timedelta) -> list[Delivery]:
+    async def take(
+        self,
+        process: ProcessId,
+        limit: int,
+        lasts: timedelta,
+        *,
+        but: Collection[WebhookId] = (),
+    ) -> list[Delivery]:
         """Have due deliveries of active webhooks to oneself for a while, the longest due first.
 
         Args:
             process: who takes them.
             limit: deliveries to take at most.
             lasts: after how long others may take them, too.
+            but: webhooks to take nothing from.
         """
         self._connection.comes_last()
         now = self._connection.now
-        queues = await self._connection.rows(_QUEUES, {"now": millis(now), "page": limit})
+        asked = {"now": millis(now), "page": limit, "others": sorted(but)}
+        queues = await self._connection.rows(_QUEUES, asked)
         taken = list[Delivery]()
         for place, queue in enumerate(queues):
             # An equal share of what is left; what one does not need is left to those behind it.
