@@ -250,9 +250,9 @@ async def _received(
 
 
 def _checked(text: str, told: Mapping[str, Any]) -> Checked:
-    chat = told.get("chat")
+    chat = told.get("number") or told.get("lid")
     return Checked(
         asked=text,
-        chat=ChatId(chat) if chat else None,
+        chat=ChatId(chat) if chat and told.get("onWhatsapp") else None,
         business_name=told.get("businessName") or "",
     )

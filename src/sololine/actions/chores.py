@@ -82,7 +82,7 @@ async def ask(
 
     async def finished() -> Chore | None:
         async with gateway.store.read() as tx:
-            chore = await tx.chores.get(chore_id)
+            chore = await tx.chores.get(bot.id, chore_id)
         settled = chore is None or chore.state in (ChoreState.DONE, ChoreState.FAILED)
         return chore if settled else None
 

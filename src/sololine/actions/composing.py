@@ -251,5 +251,5 @@ def _target_of(message: Message) -> Target:
     return Target(
         whatsapp_id=message.whatsapp_id,
         from_me=message.from_me,
-        sender=address_of(message.sender) if message.sender else "",
+        sender=message.sender_jid or (address_of(message.sender) if message.sender else ""),
     )

@@ -20,15 +20,15 @@ LASTS: Final = timedelta(seconds=60)
 """How long a chore may wait to be done."""
 
 
-# What a task is answered with stands with it; the keys are those of the API's JSON, and persons are
-# `PersonId`s. A task without an answer is answered with {}.
+# What a task is answered with stands with it, as JSON. A person is named by `number`, in digits, or
+# by `lid` while the number is not known. What is not there is left out or null.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckNumbers:
     """Say which of these numbers are on WhatsApp; digits in international form.
 
-    Answer: {"numbers": [{"asked", "chat": None when not on WhatsApp, "businessName": maybe ""}]}
+    Answer: {"numbers": [{"asked", "onWhatsapp", "number", "lid", "businessName"}]}
     """
 
     numbers: tuple[str, ...] = field(repr=False)
@@ -38,7 +38,7 @@ class CheckNumbers:
 class ShowContact:
     """Say what WhatsApp shows of a person: names, picture, about.
 
-    Answer: {"chat", "name", "about", "pictureUrl"}, empty text where WhatsApp shows nothing.
+    Answer: {"number", "name", "about", "pictureUrl"}
     """
 
     chat: ChatId = field(repr=False)
@@ -56,8 +56,8 @@ class ListGroups:
 class ShowGroup:
     """Describe one group.
 
-    Answer: {"id", "subject", "description", "createdAt": RFC 3339 or None,
-    "members": [{"id", "admin": true or false}]}
+    Answer: {"id", "subject", "description", "createdAt",
+    "members": [{"number" or "lid", "admin"}]}
     """
 
     chat: ChatId
@@ -65,7 +65,10 @@ class ShowGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchMedia:
-    """Bring the bytes of a received file into the data folder."""
+    """Bring the bytes of a received file into the data folder.
+
+    Answer: {"mediaId", "size", "sha256"}
+    """
 
     media: MediaId
     message: MessageId
