@@ -1,7 +1,10 @@
-"""A line: the running side of one session, one task with one mailbox.
+"""A line: the running side of one session.
 
-    engine ──signals──▶ mailbox ──▶ gather facts → decide → commit → make the link match the row
-    notices, time ────▶
+    engine ──signals──▶ mailbox ─┬─ of the link ──▶ step: gather facts → decide → commit
+    notices, time ────▶          │                  → make the link match the row
+                                 └─ of people ───▶ inbox: store, tell
+    queue ─▶ outbox ─▶ link        (beside them, while the link is up)
+    chores ─▶ link ─▶ answers
 
 Each step is one transaction, fenced by the lease. What must be so afterwards is read off the
 committed session (`Session.link`), never remembered: a line that dies between the commit and what
@@ -9,55 +12,39 @@ follows from it leaves a row from which the next line does the same.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 
-from sololine.bus import EVENTS, SESSIONS, Bus, Notice
-from sololine.core.advance import (
-    Began,
-    LineSignal,
-    Looked,
-    Order,
-    RequestPairingCode,
-)
+from sololine.bus import CHORES, Bus
+from sololine.core.advance import Began, LineSignal, Looked, Order, RequestPairingCode
 from sololine.core.events import Event
 from sololine.core.ids import BotId, DeviceId
 from sololine.core.lease import Lease
-from sololine.core.session import Session
+from sololine.core.session import Session, State
 from sololine.core.signals import ConnectRefused, EngineStopped, Linked, LoggedOut, Signal
 from sololine.engine.port import Engine, Link, LinkClosed, UnreadableCredentials
-from sololine.lines.step import RETIRING, commit
+from sololine.lines.addresses import Addresses
+from sololine.lines.chores import Chores
+from sololine.lines.inbox import Inbox
+from sololine.lines.mailbox import Chatted, Look, Mailbox, OpenLink, Said
+from sololine.lines.manners import Manners
+from sololine.lines.outbox import Outbox
+from sololine.lines.pace import Pace
+from sololine.lines.pen import Pen
+from sololine.lines.receipts import EarlyReceipts
+from sololine.lines.step import RETIRING, Committed, commit
+from sololine.lines.tasks import Tasks
 from sololine.store.errors import Fenced
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 
 log = structlog.get_logger()
 
-
-@dataclass(slots=True)
-class OpenLink:
-    """The engine's link that this line holds open.
-
-    Attributes:
-        linked: whether a phone knows its credentials, so that closing is not enough to end them.
-        token: tells what this link says from what an earlier link of the same device said.
-    """
-
-    device: DeviceId
-    link: Link
-    linked: bool
-    token: object
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A signal in the mailbox; `by` is the token of the link that said it, None for the line."""
-
-    signal: LineSignal
-    by: object | None = None
-
+FINISH_S: Final = 2.0
+"""How long a line that ends waits for what is under way on its closed link."""
 
 Retire = Callable[[DeviceId, Link | None], None]
 """Logs a given-up device out of its phone, in the background; takes the open link over."""
@@ -70,25 +57,61 @@ class Line:
         bot: whose session.
         lease: the right to run it; every write names its term.
         retire: takes over devices that the session gave up.
+        manners: how it behaves towards WhatsApp.
+        monotonic, sleep: seconds that never jump back, and waiting by them, for the bot's pace.
     """
 
     def __init__(
-        self, bot: BotId, lease: Lease, *, store: Store, bus: Bus, engine: Engine, retire: Retire
+        self,
+        bot: BotId,
+        lease: Lease,
+        *,
+        store: Store,
+        bus: Bus,
+        engine: Engine,
+        retire: Retire,
+        manners: Manners | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        manners = manners or Manners()
+        early = EarlyReceipts(monotonic)
         self.bot = bot
         self.lease = lease
         self._store = store
-        self._bus = bus
         self._engine = engine
         self._retire = retire
-        self._mailbox: asyncio.Queue[Said] = asyncio.Queue()
+        self._mailbox = Mailbox()
+        self._pen = Pen(bot, lease, store=store, bus=bus)
+        self._addresses = Addresses(bot)
+        self._outbox = Outbox(
+            self._pen,
+            link=self._up,
+            addresses=self._addresses,
+            early=early,
+            manners=manners,
+            pace=Pace(manners.sends_per_minute, monotonic),
+            sleep=sleep,
+        )
+        tasks = Tasks(self._pen, addresses=self._addresses, manners=manners)
+        self._chores = Chores(self._pen, link=self._up, tasks=tasks)
+        self._inbox = Inbox(
+            self._pen,
+            addresses=self._addresses,
+            early=early,
+            manners=manners,
+            answered=self._outbox.stir,
+            arrived=self._chores.fetch,
+        )
         self._open: OpenLink | None = None
         self._session: Session | None = None
-        self._due_in: float | None = None
+        self._due_at: float | None = None
+        self._was_up: Link | None = None
 
     def look(self) -> None:
-        """Have the line read its row again soon."""
-        self._mailbox.put_nowait(Said(Looked()))
+        """Have the line look soon at its row, its queue and its chores."""
+        self._outbox.stir()
+        self._mailbox.look()
 
     @property
     def device(self) -> DeviceId | None:
@@ -99,79 +122,144 @@ class Line:
         """Run the session until it is idle or the lease is lost; no link is left open."""
         try:
             await self._begin()
-            while self._session is not None and not self._session.idle:
-                await self._follow(self._session)
-                signal = await self._heard()
-                if isinstance(signal, EngineStopped) and await self._recover(self._session):
-                    continue
-                await self._step(signal)
-        except Fenced:
+            async with asyncio.TaskGroup() as beside:
+                tasks = [
+                    beside.create_task(self._outbox.run(), name=f"outbox {self.bot}"),
+                    beside.create_task(self._chores.run(), name=f"chores {self.bot}"),
+                ]
+                await self._live()
+                await self._end()
+                for task in tasks:
+                    task.cancel()
+        except* Fenced:
             log.info("line gives way", bot=self.bot, term=self.lease.term)
             await self._give_way()
         finally:
             await self._close()
 
-    # ------------------------------------------------------------------ the mailbox
+    async def finish_sending(self) -> None:
+        """Take up no further message; returns when none is being sent, so that none is in doubt."""
+        await self._outbox.finish()
 
-    async def _heard(self) -> LineSignal:
-        """The next signal that counts; `Looked` when something is due first."""
-        while True:
+    async def _live(self) -> None:
+        """Hear and do, until the session is idle."""
+        while self._session is not None and not self._session.idle:
+            await self._follow(self._session)
             try:
-                async with asyncio.timeout(self._due_in):
-                    said = await self._mailbox.get()
+                heard = await self._mailbox.take(self._due_at)
             except TimeoutError:
-                return Looked()
-            if said.by is None or (self._open is not None and said.by is self._open.token):
-                return said.signal
+                await self._step(Looked())
+                continue
+            match heard:
+                case Look():
+                    await self._glance()
+                case Chatted(signals=signals, by=by):
+                    if by.granted:
+                        await self._inbox.store(signals, by.link)
+                case Said(signal=signal, by=by):
+                    if by is not self._open:
+                        continue
+                    if isinstance(signal, EngineStopped) and await self._recover():
+                        continue
+                    await self._step(signal)
+
+    async def _end(self) -> None:
+        """Leave nothing half done: what was heard is stored, what is being sent is settled."""
+        await self._close()
+        for chatted in self._mailbox.rest():
+            if chatted.by.granted:
+                await self._inbox.store(chatted.signals, chatted.by.link)
+        try:
+            async with asyncio.timeout(FINISH_S):
+                await self._outbox.finish()
+                await self._chores.finish()
+        except TimeoutError:
+            log.warning("line ends in the middle of something", bot=self.bot)
 
     # ------------------------------------------------------------------ steps
 
     async def _begin(self) -> None:
         """Take the session over from a line that may have died at any moment."""
         async with self._store.read() as tx:
-            session = await tx.sessions.get(self.bot)
-        if session is None:
+            self._session = await tx.sessions.get(self.bot)
+        if self._session is None:
             return
-        await self._recover(session)
+        self._pen.tenant = self._session.tenant
+        await self._recover()
         await self._step(Began())
 
-    async def _recover(self, session: Session) -> bool:
+    async def _recover(self) -> bool:
         """Take up a link that a phone accepted unheard; whether there was one."""
-        if session.linking is None:
+        if self._session is None or self._session.linking is None:
             return False
         await self._close()
         try:
-            found = await self._engine.linked(session.linking)
+            found = await self._engine.linked(self._session.linking)
         except UnreadableCredentials:
             return False  # of no use to anyone; the next round gives them up
         if found is not None:
             await self._step(found)
         return found is not None
 
+    async def _glance(self) -> None:
+        """Read what a notice may have told of; most are about messages, and no step follows."""
+        async with self._store.read() as tx:
+            session = await tx.sessions.get(self.bot)
+            lease = await tx.leases.of(self.bot)
+            asked = await tx.chores.waiting(self.bot)
+        due = session.due() if session is not None else None
+        held = lease is not None and (lease.process, lease.term) == (
+            self.lease.process,
+            self.lease.term,
+        )
+        if not held or session != self._session or (due is not None and due <= tx.now):
+            await self._step(Looked())
+        if asked:
+            self._chores.stir()
+
     async def _step(self, signal: LineSignal) -> None:
-        committed = await self._store.run(lambda tx: commit(tx, self.bot, self.lease, signal))
-        if committed is None:
-            self._session = None
-            return
+        async with self._pen.alone:
+            committed = await self._store.run(lambda tx: commit(tx, self.bot, self.lease, signal))
+            if committed is None:
+                self._session = None
+                return
+            before, self._session = committed.before, committed.after
+            self._addresses.belong_to(self._session.device)
+        self._due_at = None
+        if committed.due_in is not None:
+            self._due_at = asyncio.get_running_loop().time() + committed.due_in
         if isinstance(signal, EngineStopped | ConnectRefused):
             log.warning("link lost", bot=self.bot, why=_why(signal))
-        self._session = committed.after
-        self._due_in = committed.due_in
-        if self._open is not None:
-            if isinstance(signal, Linked):
-                self._open.linked = True
-            elif isinstance(signal, LoggedOut):
-                self._open.linked = False
+        self._note(signal)
+        await self._tell(committed)
+        await self._part(before.devices - committed.after.devices)
+        for order in committed.orders:
+            await self._obey(order)
+        self._stir_if_changed()
+
+    def _note(self, signal: LineSignal) -> None:
+        """Keep what is known of the open link beside it."""
+        if self._open is None:
+            return
+        if isinstance(signal, Linked):
+            self._open.linked = True
+        elif isinstance(signal, LoggedOut):
+            self._open.linked = False
+        if self._owns(self._open.device):
+            self._open.granted = True
+
+    async def _tell(self, committed: Committed) -> None:
+        """Let those look again whom a step concerns."""
         for event in committed.events:
             log.info(event.type.value, bot=self.bot, **_told(event))
         if committed.events:
-            await self._bus.publish(Notice(topic=SESSIONS, key=self.bot))
-            await self._bus.publish(Notice(topic=EVENTS, key=committed.after.tenant))
+            await self._pen.tell_session(self.bot)
+        if committed.told:
+            await self._pen.tell_events()
         if committed.evicted is not None:
-            await self._bus.publish(Notice(topic=SESSIONS, key=committed.evicted))
-        await self._part(committed.before.devices - committed.after.devices)
-        for order in committed.orders:
-            await self._obey(order)
+            await self._pen.tell_session(committed.evicted)
+        for chore in committed.void:
+            await self._pen.tell(CHORES, chore)
 
     async def _obey(self, order: Order) -> None:
         match order:
@@ -184,6 +272,26 @@ class Line:
 
     # ------------------------------------------------------------------ the link
 
+    def _up(self) -> Link | None:
+        """The link over which the bot speaks; None while it is not up."""
+        if self._open is None or self._session is None:
+            return None
+        if self._session.state is not State.CONNECTED or not self._owns(self._open.device):
+            return None
+        return self._open.link
+
+    def _owns(self, device: DeviceId) -> bool:
+        session = self._session
+        return session is not None and session.device is not None and session.device.id == device
+
+    def _stir_if_changed(self) -> None:
+        """Let those who use the link know that it went up or down."""
+        up = self._up()
+        if up is not self._was_up:
+            self._was_up = up
+            self._outbox.stir()
+            self._chores.stir()
+
     async def _follow(self, session: Session) -> None:
         """Make the engine's link match the committed session."""
         wanted = session.link
@@ -191,14 +299,15 @@ class Line:
             await self._close()
         if wanted is not None and self._open is None:
             fresh = session.linking == wanted
-            token = object()
+            opened = OpenLink(device=wanted, linked=not fresh, granted=not fresh)
 
             def deliver(signal: Signal) -> None:
-                self._mailbox.put_nowait(Said(signal, token))
+                self._mailbox.put(signal, opened)
 
             opening = self._engine.link if fresh else self._engine.resume
-            link = await opening(wanted, deliver)
-            self._open = OpenLink(device=wanted, link=link, linked=not fresh, token=token)
+            opened.link = await opening(wanted, deliver)
+            self._open = opened
+            self._stir_if_changed()
 
     async def _part(self, devices: frozenset[DeviceId]) -> None:
         """Hand the devices that the session gave up over, with their link where it is open."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from sololine.core.advance import (
+    Began,
     Evicted,
     Granted,
     LineSignal,
@@ -17,12 +18,15 @@ from sololine.core.bot import Setup
 from sololine.core.claim import Claim, Evict, Grant, Refuse, decide
 from sololine.core.errors import InvalidNumber
 from sololine.core.events import Event
-from sololine.core.ids import BotId
+from sololine.core.ids import BotId, ChoreId
 from sololine.core.lease import Lease
+from sololine.core.message import Failure, Status
 from sololine.core.number import from_jid
 from sololine.core.session import Device, EndReason, Session, State
 from sololine.core.signals import Linked
-from sololine.store.errors import Fenced, Raced
+from sololine.lines.changes import Changes
+from sololine.lines.pen import fenced
+from sololine.store.errors import Raced
 from sololine.store.transaction import Transaction
 
 RETIRING: Final = timedelta(seconds=30)
@@ -39,6 +43,10 @@ class Committed:
     events: tuple[Event, ...]
     evicted: BotId | None
     due_in: float | None
+    told: bool
+    """Whether anything was logged, of the session or of messages."""
+    void: tuple[ChoreId, ...]
+    """Chores that a line which is gone had begun."""
 
 
 async def commit(tx: Transaction, bot: BotId, lease: Lease, signal: LineSignal) -> Committed | None:
@@ -51,11 +59,13 @@ async def commit(tx: Transaction, bot: BotId, lease: Lease, signal: LineSignal) 
     before = await tx.sessions.lock(bot)
     if before is None:
         return None
-    held = await tx.leases.of(bot)
-    if held is None or (held.process, held.term) != (lease.process, lease.term):
-        raise Fenced(bot, lease.term)
+    await fenced(tx, bot, lease)
     evicted: BotId | None = None
     lost: tuple[Event, ...] = ()
+    changes = Changes(before.tenant, bot)
+    began = isinstance(signal, Began)
+    if began:
+        await _doubt(tx, changes)
     if isinstance(signal, Linked):
         holder, signal = await _judge(tx, before, signal)
         if holder is not None and isinstance(signal, Granted) and signal.evicted is not None:
@@ -68,11 +78,21 @@ async def commit(tx: Transaction, bot: BotId, lease: Lease, signal: LineSignal) 
         await tx.retired.take(device, lease.process, RETIRING)
     if step.session.state is State.CONNECTED and before.state is not State.CONNECTED:
         await _complete_setup(tx, bot)
+    if before.device is not None and step.session.device != before.device:
+        await _disown(tx, changes)
     # The tenant's counter is the last lock of a transaction, so events come last.
     if evicted is not None and lost:
         await tx.events.append(before.tenant, evicted, *lost)
     if step.events:
         await tx.events.append(before.tenant, bot, *step.events)
+    if evicted is not None:
+        # Its line is fenced off, so it cannot settle what it was sending.
+        left = Changes(before.tenant, evicted)
+        await _doubt(tx, left)
+        await _disown(tx, left)
+        await left.write(tx)
+    await changes.write(tx)
+    void = await tx.chores.void(bot) if began else []
     due = step.session.due()
     return Committed(
         before=before,
@@ -81,6 +101,8 @@ async def commit(tx: Transaction, bot: BotId, lease: Lease, signal: LineSignal) 
         events=step.events,
         evicted=evicted,
         due_in=max(0.0, (due - tx.now).total_seconds()) if due is not None else None,
+        told=bool(step.events) or changes.told,
+        void=tuple(void),
     )
 
 
@@ -123,6 +145,19 @@ async def _evict(tx: Transaction, claim: Claim, newcomer: BotId) -> tuple[Event,
     step = advance(holder, Evicted(by=newcomer), tx.now)
     await tx.sessions.evict(holder, step.session)
     return step.events
+
+
+async def _doubt(tx: Transaction, changes: Changes) -> None:
+    """Nobody will ever hear what came of the messages that were being sent."""
+    for message in await tx.messages.sending(changes.bot):
+        changes.move(message, Status.UNCERTAIN, tx.now)
+
+
+async def _disown(tx: Transaction, changes: Changes) -> None:
+    """What waits to be sent was meant for the number that the bot no longer has."""
+    for message in await tx.messages.fail_waiting(changes.bot):
+        if message.sending_since is None:
+            changes.fail(message, Failure.UNLINKED, tx.now)
 
 
 async def _complete_setup(tx: Transaction, bot_id: BotId) -> None:

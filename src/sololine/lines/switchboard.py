@@ -22,6 +22,7 @@ from sololine.core.ids import BotId, DeviceId, ProcessId
 from sololine.core.lease import RENEWED_EVERY, TRUST, Lease
 from sololine.engine.port import Engine, Link
 from sololine.lines.line import Line
+from sololine.lines.manners import Manners
 from sololine.lines.retirement import WORKED_ON_FOR, log_out
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
@@ -34,7 +35,8 @@ TAKEN_AT_ONCE: Final = 50
 """Sessions and devices that one sweep takes up."""
 PAUSE_AFTER_FAULT_S: Final = 1.0
 FINISH_S: Final = 2.0
-"""How long a stopping process waits for devices that are being logged out."""
+"""How long a stopping process waits for messages that are being sent, then for devices that are
+being logged out."""
 
 
 class Switchboard:
@@ -43,7 +45,9 @@ class Switchboard:
     Args:
         process: the name in leases; guarded by a lock that dies with the process, since a lease
             in this name is taken over at once.
-        monotonic: seconds that never jump back, by which leases are trusted; tests hand in theirs.
+        manners: how its lines behave towards WhatsApp.
+        monotonic: seconds that never jump back, by which leases are trusted and messages are
+            paced; tests hand in theirs.
         sleep: waits by the same clock.
     """
 
@@ -54,6 +58,7 @@ class Switchboard:
         store: Store,
         bus: Bus,
         engine: Engine,
+        manners: Manners | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -61,6 +66,7 @@ class Switchboard:
         self._store = store
         self._bus = bus
         self._engine = engine
+        self._manners = manners
         self._monotonic = monotonic
         self._sleep = sleep
         self._lines: dict[BotId, asyncio.Task[None]] = {}
@@ -87,6 +93,7 @@ class Switchboard:
             for task in loops:
                 task.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            await self._finish_sending()
             await self._stop_lines()
             await self._finish_retiring()
 
@@ -155,6 +162,9 @@ class Switchboard:
             bus=self._bus,
             engine=self._engine,
             retire=self._retire,
+            manners=self._manners,
+            monotonic=self._monotonic,
+            sleep=self._sleep,
         )
         self._running[bot] = line
         try:
@@ -202,6 +212,15 @@ class Switchboard:
             for bot, line in list(self._running.items()):
                 if (bot, line.lease.term) not in held:
                     line.look()
+
+    async def _finish_sending(self) -> None:
+        """Let messages that are being sent come to an outcome, so that none is left in doubt."""
+        sending = [asyncio.create_task(line.finish_sending()) for line in self._running.values()]
+        if sending:
+            await asyncio.wait(sending, timeout=FINISH_S)
+        for task in sending:
+            task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
 
     async def _stop_lines(self) -> None:
         tasks = list(self._lines.values())

@@ -43,7 +43,7 @@ class RunningLine:
     async def heard(self) -> None:
         """Wait until everything that was said before has been dealt with."""
         await asyncio.sleep(0)  # links deliver in the next round of the event loop
-        await until(self.line._mailbox.empty, "everything is heard")
+        await until(lambda: self.line._mailbox.empty, "everything is heard")
         await self.line._store.run(nothing)
 
     async def kill(self) -> None:

@@ -1,0 +1,415 @@
+"""Hearing: what a chat signal does to a bot's messages.
+
+    a message            a new row, an event
+    a reaction           a row of its own, an event
+    an edit, a deletion  a row of its own; the earlier message changes, and the event is about it
+    a receipt            the earlier message moves on
+    typing               an event
+
+Only its author edits or deletes a message. WhatsApp lets the admins of a group delete what others
+wrote, but only its own servers know who is one; whoever else could claim it, so what such a
+deletion leaves is a row that says who wished for it, and the message stays.
+
+Pure: the bot's earlier messages are given, and what follows is gathered in `Changes`.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final, assert_never
+
+from sololine.core.chat import ChatId, PersonId, bare_of, is_group, lid_of, masked
+from sololine.core.content import (
+    Content,
+    Context,
+    Deletion,
+    Edit,
+    File,
+    Reaction,
+    Undecryptable,
+    Unsupported,
+    target_of,
+)
+from sololine.core.events import Event, EventType
+from sololine.core.ids import MediaId, MessageId
+from sololine.core.media import Media, Place
+from sololine.core.message import Message, Origin, Status, told
+from sololine.core.signals import (
+    ChatSignal,
+    Receipt,
+    ReceiptKind,
+    Received,
+    Typing,
+    Unreadable,
+    Where,
+)
+from sololine.lines.addresses import Addresses
+from sololine.lines.changes import Changes
+from sololine.lines.receipts import Early
+from sololine.wire.content import Incoming, read, seen_by
+from sololine.wire.errors import MalformedPayload
+
+ID_MAX: Final = 128
+NAME_MAX: Final = 200
+_LATEST_S: Final = 4_102_444_800
+"""The year 2100: what claims to be later is a mistake."""
+
+_STATUSES: Final = {
+    ReceiptKind.DELIVERED: Status.DELIVERED,
+    ReceiptKind.READ: Status.READ,
+    ReceiptKind.PLAYED: Status.PLAYED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A message that arrived, read."""
+
+    id: str
+    where: Where
+    at_s: int
+    sender_name: str = field(default="", repr=False)
+    incoming: Incoming
+    form: bytes | None = field(default=None, repr=False)
+
+
+Heard = Arrival | Receipt | Typing
+"""Chat signals as they are dealt with."""
+
+
+def new_message_id() -> MessageId:
+    """An id for a message that is not stored yet."""
+    return MessageId(f"msg_{secrets.token_hex(12)}")
+
+
+def understood(signal: ChatSignal) -> Heard | None:
+    """The signal, read; None when it is nothing for people."""
+    match signal:
+        case Receipt() | Typing():
+            return signal
+        case Unreadable():
+            said: Incoming | None = Incoming(content=Undecryptable())
+            form = None
+        case Received(message=form):
+            try:
+                said = read(form)
+            except MalformedPayload:
+                said = Incoming(content=Unsupported(name="malformed"))
+        case _ as never:  # pragma: no cover — the type checker proves it
+            assert_never(never)
+    if said is None or not _is_id(signal.id):
+        return None
+    return Arrival(
+        id=signal.id,
+        where=signal.where,
+        at_s=signal.at_s,
+        sender_name=_clean(signal.sender_name),
+        incoming=said,
+        form=form,
+    )
+
+
+def ids_in(heard: Iterable[Heard]) -> set[str]:
+    """WhatsApp's ids of the messages that have to be known to deal with these."""
+    ids: set[str] = set()
+    for each in heard:
+        match each:
+            case Arrival():
+                ids.add(each.id)
+                if (target := target_of(each.incoming.content)) is not None:
+                    ids.add(target.whatsapp_id)
+            case Receipt():
+                ids.update(each.ids)
+            case Typing():
+                pass
+            case _ as never:  # pragma: no cover — the type checker proves it
+                assert_never(never)
+    return ids
+
+
+def jids_in(heard: Iterable[Heard]) -> set[str]:
+    """Addresses in the signals for which no second one is told."""
+    jids: set[str] = set()
+    for each in heard:
+        where = each.where
+        jids |= {
+            jid
+            for jid, other in (
+                (where.chat, where.chat_other),
+                (where.sender, where.sender_other),
+            )
+            if not other
+        }
+        if isinstance(each, Arrival):
+            jids.update(each.incoming.mentions)
+    return jids
+
+
+class Hearing:
+    """Deals with the signals of one batch, in their order.
+
+    Args:
+        changes: gathers what follows.
+        known: the bot's messages by WhatsApp's ids, as far as the batch names them.
+        now: the transaction's time.
+
+    Attributes:
+        fresh: what contacts said for the first time, in persons' chats and groups.
+        early: receipts for messages that are not known, or not yet.
+    """
+
+    def __init__(
+        self, changes: Changes, addresses: Addresses, known: dict[str, Message], now: datetime
+    ) -> None:
+        self._changes = changes
+        self._addresses = addresses
+        self._known = known
+        self._now = now
+        self.fresh: list[MessageId] = []
+        self.early: list[Early] = []
+
+    def hear(self, heard: Heard) -> None:
+        """Deal with one signal."""
+        match heard:
+            case Arrival():
+                self._arrive(heard)
+            case Receipt():
+                self._confirm(heard)
+            case Typing():
+                self._type(heard)
+            case _ as never:  # pragma: no cover — the type checker proves it
+                assert_never(never)
+
+    # ------------------------------------------------------------------ messages
+
+    def _arrive(self, arrival: Arrival) -> None:
+        where = arrival.where
+        chat = self._addresses.chat(where.chat, where.chat_other)
+        if chat is None:
+            return
+        had = self._known.get(arrival.id)
+        message = self._message(arrival, chat)
+        if had is not None:
+            self._repeated(had, message, arrival)
+            return
+        match message.content:
+            case Reaction():
+                self._add(message, told(message, EventType.MESSAGE_REACTION), arrival)
+            case Edit() | Deletion():
+                self._change(message, arrival)
+            case _:
+                self._add(message, told(message, EventType.MESSAGE_RECEIVED), arrival)
+                self._changes.lift(chat, message.id, unread=not message.from_me)
+                self._introduce(message, where)
+                self._freshen(message)
+
+    def _repeated(self, had: Message, message: Message, arrival: Arrival) -> None:
+        """Let a message that could not be read take its place now that it can."""
+        unread = isinstance(had.content, Undecryptable) and had.deleted_at is None
+        if (
+            not unread
+            or isinstance(message.content, Undecryptable)
+            or not self._same_author(had, message)
+        ):
+            return
+        readable = replace(had, content=message.content, context=message.context)
+        self._carry(readable)
+        self._changes.put(readable, arrival.form)
+        self._changes.tell(told(readable, EventType.MESSAGE_RECEIVED))
+        self._known[arrival.id] = readable
+        self._freshen(readable)
+
+    def _change(self, message: Message, arrival: Arrival) -> None:
+        """Let an edit or a deletion change what it means, if its author may."""
+        target = target_of(message.content)
+        earlier = self._known.get(target.whatsapp_id) if target is not None else None
+        changed = None
+        if earlier is not None and self._same_author(earlier, message):
+            changed = with_effect(self._changes, earlier, message.content, message.at)
+        if changed is None:
+            self._add(message, told(message, EventType.MESSAGE_RECEIVED), arrival)
+            return
+        self._known[str(changed.whatsapp_id)] = changed
+        # What the earlier message says now is told once: deleting it must leave no copy.
+        message = replace(message, content=without_text(message.content))
+        self._add(message, effect_of(message.content, changed), replace(arrival, form=None))
+
+    def _same_author(self, earlier: Message, message: Message) -> bool:
+        if self._addresses.chat_known_as(earlier.chat) != message.chat:
+            return False
+        if earlier.from_me or message.from_me:
+            return earlier.from_me == message.from_me
+        sender = earlier.sender
+        return sender is not None and self._addresses.known_as(sender) == message.sender
+
+    def _add(self, message: Message, event: Event, arrival: Arrival) -> None:
+        self._carry(message)
+        self._changes.add(message, event, arrival.form)
+        self._known[arrival.id] = message
+
+    def _carry(self, message: Message) -> None:
+        """Make the row of the file that a message carries."""
+        if isinstance(message.content, File) and message.content.media is not None:
+            media = Media(
+                id=message.content.media,
+                tenant=message.tenant,
+                bot=message.bot,
+                mime_type=message.content.mime_type,
+                size=message.content.size,
+                sha256=message.content.sha256,
+                file_name=message.content.file_name,
+                place=Place.REMOTE,
+                created_at=self._now,
+            )
+            self._changes.media.append(media)
+
+    def _introduce(self, message: Message, where: Where) -> None:
+        """Note how the chat is reached, and what the other one calls himself."""
+        if is_group(message.chat):
+            self._changes.touch(message.chat, jid=message.chat)
+            return
+        lid = lid_of(where.chat, where.chat_other)
+        # The number is the steadier address: WhatsApp's servers know the LID behind it.
+        jid = next(
+            (bare_of(jid) for jid in (where.chat, where.chat_other) if jid and jid != lid), lid
+        )
+        self._changes.touch(
+            message.chat,
+            name="" if message.from_me else message.sender_name,
+            jid=jid,
+            lid="" if message.chat == lid else lid,
+        )
+        self._addresses.reach(message.chat, jid)
+
+    def _freshen(self, message: Message) -> None:
+        if not message.from_me and not isinstance(message.content, Undecryptable | Unsupported):
+            self.fresh.append(message.id)
+
+    def _message(self, arrival: Arrival, chat: ChatId) -> Message:
+        where, said = arrival.where, arrival.incoming
+        origin = Origin.PHONE if where.from_me else Origin.CONTACT
+        sender = None
+        if not where.from_me:
+            sender = self._addresses.person(where.sender, where.sender_other)
+            if sender is None and not is_group(chat):
+                sender = PersonId(chat)
+        return Message(
+            id=new_message_id(),
+            tenant=self._changes.tenant,
+            bot=self._changes.bot,
+            seq=0,
+            chat=chat,
+            origin=origin,
+            sender=sender,
+            sender_name="" if where.from_me else arrival.sender_name,
+            sender_jid="" if where.from_me else bare_of(where.sender),
+            content=self._content(said.content, where),
+            context=self._context(said, where),
+            whatsapp_id=arrival.id,
+            at=instant(arrival.at_s, self._now),
+            status=Status.RECEIVED,
+            times={Status.RECEIVED.value: self._now},
+        )
+
+    def _content(self, content: Content, where: Where) -> Content:
+        """The content from the bot's side, its file named."""
+        own = self._addresses.own
+        match content:
+            case File():
+                return replace(content, media=MediaId(f"med_{secrets.token_hex(12)}"))
+            case Reaction(to=target):
+                return replace(content, to=seen_by(target, where=where, own=own))
+            case Edit(of=target) | Deletion(of=target):
+                return replace(content, of=seen_by(target, where=where, own=own))
+            case _:
+                return content
+
+    def _context(self, said: Incoming, where: Where) -> Context:
+        quoted = said.context.quoted
+        if quoted is not None:
+            quoted = replace(quoted, to=seen_by(quoted.to, where=where, own=self._addresses.own))
+        return replace(said.context, quoted=quoted, mentions=self._people(said.mentions))
+
+    def _people(self, jids: Collection[str]) -> tuple[PersonId, ...]:
+        people = (self._addresses.person(jid) for jid in jids)
+        return tuple(dict.fromkeys(person for person in people if person is not None))
+
+    # ------------------------------------------------------------------ receipts, typing
+
+    def _confirm(self, receipt: Receipt) -> None:
+        where = receipt.where
+        at = instant(receipt.at_s, self._now)
+        if receipt.kind is ReceiptKind.READ_SELF:
+            chat = self._addresses.chat(where.chat, where.chat_other)
+            if chat is not None:
+                self._changes.see(chat)
+            return
+        if where.from_me:
+            return  # another device of the bot's own account has it, which is no news
+        status = _STATUSES[receipt.kind]
+        for id_ in receipt.ids:
+            message = self._known.get(id_)
+            if message is not None:
+                self._known[id_] = self._changes.move(message, status, at)
+            elif _is_id(id_):
+                self.early.append(Early(id_, status, at))
+
+    def _type(self, typing: Typing) -> None:
+        where = typing.where
+        chat = self._addresses.chat(where.chat, where.chat_other)
+        if chat is None or where.from_me:
+            return
+        sender = self._addresses.person(where.sender, where.sender_other)
+        data = {"chat": masked(chat), "state": typing.state.value}
+        if sender is not None:
+            data["sender"] = masked(sender)
+        self._changes.tell(Event(type=EventType.CHAT_TYPING, data=data))
+
+
+def with_effect(
+    changes: Changes, earlier: Message, content: Content, at: datetime
+) -> Message | None:
+    """Edit or delete an earlier message; None when that changes nothing, since it is too late."""
+    match content:
+        case Edit(text=text):
+            if earlier.edited_at is not None and earlier.edited_at > at:
+                return None
+            changed = earlier.edited(text, at)
+            if changed is earlier:
+                return None
+            changes.put(changed)
+        case Deletion():
+            changed = earlier.deleted(at)
+            if changed is earlier:
+                return None
+            changes.drop(changed, earlier)
+        case _:
+            return None
+    return changed
+
+
+def effect_of(content: Content, changed: Message) -> Event:
+    """The event about the message that an edit or a deletion has changed."""
+    edited = isinstance(content, Edit)
+    return told(changed, EventType.MESSAGE_EDITED if edited else EventType.MESSAGE_DELETED)
+
+
+def without_text(content: Content) -> Content:
+    """An edit whose text stands in the message that it changed."""
+    return replace(content, text="") if isinstance(content, Edit) else content
+
+
+def instant(at_s: int, otherwise: datetime) -> datetime:
+    """The instant that WhatsApp names in seconds; `otherwise` when it can be none."""
+    return datetime.fromtimestamp(at_s, UTC) if 0 < at_s < _LATEST_S else otherwise
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= ID_MAX and text.isprintable()
+
+
+def _clean(name: str) -> str:
+    """A name that someone gave himself, as it may be stored."""
+    kept = "".join(letter for letter in name if letter.isprintable())[:NAME_MAX]
+    return kept.encode(errors="replace").decode().strip()

@@ -1,0 +1,173 @@
+"""The inbox: stores what people say, then tells of it.
+
+    batch ──read──▶ one fenced transaction: messages, events, chats, files, answers of rules
+                                   │ committed
+                                   ├──▶ whoever reads the log is told
+                                   ├──▶ the engine is told, and need not repeat it
+                                   └──▶ the outbox is woken when a rule has answered
+
+Whatever comes twice is stored once: a message is unique by WhatsApp's id of it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sololine.core import training as trainings
+from sololine.core.chat import is_group
+from sololine.core.content import File, Text, text_of
+from sololine.core.events import EventType
+from sololine.core.ids import MediaId, MessageId
+from sololine.core.media import Media
+from sololine.core.message import Message, Origin, Status, told
+from sololine.core.signals import ChatSignal
+from sololine.engine.port import Link
+from sololine.lines.addresses import Addresses
+from sololine.lines.changes import Changes
+from sololine.lines.hearing import Heard, Hearing, ids_in, jids_in, new_message_id, understood
+from sololine.lines.manners import Manners
+from sololine.lines.pen import Pen
+from sololine.lines.receipts import Early, EarlyReceipts
+from sololine.store.transaction import Transaction
+
+ANSWERED_WITHIN: Final = timedelta(days=1)
+"""How old a message may be for a rule to answer it; nobody waits for an answer any longer."""
+ANSWERS_AT_MOST: Final = 6
+"""Answers of rules in a chat within a minute: two bots must not talk for ever."""
+_MINUTE: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a batch's transaction made durable."""
+
+    told: bool
+    early: Sequence[Early]
+    answered: bool
+    arrived: Sequence[tuple[Media, MessageId]]
+    dropped: Sequence[MediaId]
+
+
+class Inbox:
+    """Stores the chat signals of one line.
+
+    Args:
+        early: keeps receipts until the outbox knows their messages.
+        answered: called when rules have queued answers.
+        arrived: takes files that shall be fetched at once.
+    """
+
+    def __init__(
+        self,
+        pen: Pen,
+        *,
+        addresses: Addresses,
+        early: EarlyReceipts,
+        manners: Manners,
+        answered: Callable[[], None],
+        arrived: Callable[[MediaId, MessageId], None],
+    ) -> None:
+        self._pen = pen
+        self._addresses = addresses
+        self._early = early
+        self._manners = manners
+        self._answered = answered
+        self._arrived = arrived
+
+    async def store(self, signals: Sequence[ChatSignal], link: Link) -> None:
+        """Store what people said on a link.
+
+        Raises:
+            Fenced: the line has lost its lease; nothing was stored.
+        """
+        heard = [each for signal in signals if (each := understood(signal)) is not None]
+        for each in heard:
+            where = each.where
+            self._addresses.learn(where.chat, where.chat_other)
+            self._addresses.learn(where.sender, where.sender_other)
+        if heard:
+            async with self._pen.alone:
+                stored = await self._pen.write(lambda tx: self._work(tx, heard))
+                self._early.keep(stored.early)
+            await self._tell(stored)
+        link.settled(len(signals))
+
+    async def _tell(self, stored: Stored) -> None:
+        if stored.told:
+            await self._pen.tell_events()
+        if stored.answered:
+            self._answered()
+        if self._manners.media_at_arrival:
+            for media, message in stored.arrived:
+                if media.size <= self._manners.media_max_bytes:
+                    self._arrived(media.id, message)
+        if self._manners.media is not None:
+            for dropped in stored.dropped:
+                await asyncio.to_thread(self._manners.media.delete, dropped)
+
+    async def _work(self, tx: Transaction, heard: Sequence[Heard]) -> Stored:
+        await self._addresses.look_up(tx, jids_in(heard))
+        ids = ids_in(heard)
+        known = dict(await tx.messages.known(self._pen.bot, sorted(ids))) if ids else {}
+        changes = Changes(self._pen.tenant, self._pen.bot)
+        hearing = Hearing(changes, self._addresses, known, tx.now)
+        for each in heard:
+            hearing.hear(each)
+        by_id = {message.id: message for message in known.values()}
+        answered = await self._answer(tx, changes, [by_id[fresh] for fresh in hearing.fresh])
+        await changes.write(tx)
+        carriers = {
+            message.content.media: message.id
+            for message in known.values()
+            if isinstance(message.content, File)
+        }
+        return Stored(
+            told=changes.told,
+            early=hearing.early,
+            answered=answered,
+            arrived=[
+                (media, carriers[media.id]) for media in changes.media if media.id in carriers
+            ],
+            dropped=changes.dropped,
+        )
+
+    async def _answer(self, tx: Transaction, changes: Changes, fresh: Iterable[Message]) -> bool:
+        """Queue what the bot's rules answer; whether they answered anything."""
+        asked = [
+            message
+            for message in fresh
+            if not is_group(message.chat) and tx.now - message.at <= ANSWERED_WITHIN
+        ]
+        if not asked:
+            return False
+        training = await tx.trainings.get(self._pen.bot)
+        if not training.answers:
+            return False
+        spoken: Counter[str] = Counter()
+        for chat in {message.chat for message in asked}:
+            spoken[chat] = await tx.messages.answered(self._pen.bot, chat, tx.now - _MINUTE)
+        before = len(changes.new)
+        for message in asked:
+            answer = trainings.answer(training, text_of(message.content))
+            if answer is None or spoken[message.chat] >= ANSWERS_AT_MOST:
+                continue
+            spoken[message.chat] += 1
+            reply = Message(
+                id=new_message_id(),
+                tenant=message.tenant,
+                bot=message.bot,
+                seq=0,
+                chat=message.chat,
+                origin=Origin.RULE,
+                content=Text(text=answer.text),
+                at=tx.now,
+                status=Status.QUEUED,
+                times={Status.QUEUED.value: tx.now},
+                answers=message.id,
+            )
+            changes.add(reply, told(reply, EventType.MESSAGE_QUEUED))
+            changes.lift(reply.chat, reply.id, unread=False)
+        return len(changes.new) > before
