@@ -60,9 +60,6 @@ class Silent:
     def download(self, session: str, message: bytes, take: Callable[[memoryview], object]) -> str:
         return "no such file"
 
-    def number_of(self, session: str, lid: bytes) -> bytes:
-        return b""
-
 
 class ShowsCode(Silent):
     """Shows a code; gives none to type."""

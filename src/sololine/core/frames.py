@@ -105,6 +105,7 @@ class Function(StrEnum):
     MARK_READ = "mark_read"
     ON_WHATSAPP = "on_whatsapp"
     LID_OF = "lid_of"
+    NUMBER_OF = "number_of"
     CONTACT = "contact"
     ABOUT = "about"
     PICTURE = "picture"

@@ -150,8 +150,8 @@ def registered(numbers: Sequence[str], value: bytes) -> list[Registered]:
     return [_registered(number, found.get(number)) for number in numbers]
 
 
-def lid(value: bytes) -> str:
-    """The LID that belongs to a number; empty when the library does not know it."""
+def other(value: bytes) -> str:
+    """The LID of a number, or the number of a LID; empty when the library does not know it."""
     return _address(_parsed("GetJIDFromStoreReturnFunction", value).Jid)
 
 
@@ -159,7 +159,8 @@ def profile(contact: bytes, about: bytes, picture: bytes) -> Profile:
     """What WhatsApp shows of a person. Raises `NoSuch`, `NotSent`, `LinkClosed`."""
     shown = _parsed("GetUserInfoReturnFunction", about)
     _raise_for(shown.Error)
-    if not shown.UsersInfo:
+    # Of a number that nobody has it says as much as of one with nothing to show, but for devices.
+    if not any(each.UserInfo.Devices for each in shown.UsersInfo):
         raise NoSuch("whatsapp knows no such person")
     image = _parsed("GetProfilePictureReturnFunction", picture)
     if not any(sign in image.Error for sign in _NO_PICTURE):

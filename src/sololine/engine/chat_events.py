@@ -41,6 +41,11 @@ _AUDIO: Final = 2
 _HIDDEN: Final = 2
 _BETWEEN_OWN_DEVICES: Final = "peer"
 _LID: Final = "@lid"
+_FOR_MACHINES: Final = frozenset({2, 35})
+"""Fields of a `waE2E.Message` that say nothing to people: a group's new key, and context alone. A
+key comes as a message of its own, under the id of the one that follows."""
+_MILLISECONDS: Final = 1000
+"""In the time of a message; receipts have seconds."""
 
 NumberOf = Callable[[str], str]
 """The number's address of a person whose LID it is given; empty when it is not known."""
@@ -84,12 +89,12 @@ def jid(message: bytes) -> str:
 def _received(fields: Fields) -> Received | None:
     info = read(data(fields, 1))
     message = data(fields, 2)
-    if not message or text(info, 7) == _BETWEEN_OWN_DEVICES:
+    if text(info, 7) == _BETWEEN_OWN_DEVICES or read(message).keys() <= _FOR_MACHINES:
         return None
     return Received(
         id=text(info, 2),
         where=_where(data(info, 1)),
-        at_s=number(info, 6) or 0,
+        at_s=(number(info, 6) or 0) // _MILLISECONDS,
         sender_name=text(info, 5),
         message=message,
     )
@@ -102,7 +107,7 @@ def _unreadable(fields: Fields) -> Unreadable | None:
     return Unreadable(
         id=text(info, 2),
         where=_where(data(info, 1)),
-        at_s=number(info, 6) or 0,
+        at_s=(number(info, 6) or 0) // _MILLISECONDS,
         sender_name=text(info, 5),
     )
 

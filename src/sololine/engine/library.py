@@ -92,9 +92,6 @@ class Library(Protocol):
     def download(self, session: str, message: bytes, take: Callable[[memoryview], object]) -> str:
         """Have `take` take the file that a `waE2E.Message` tells of; the error's text, or ""."""
 
-    def number_of(self, session: str, lid: bytes) -> bytes:
-        """The number behind a LID, if the library's store knows it; a JID message, or b""."""
-
 
 def library_file() -> Path:
     """Where the library for this machine lies. Raises `LibraryMissing`."""
@@ -180,8 +177,9 @@ _CALLS: Final[Mapping[Function, _Call]] = {
     ),
     # numbers with spaces between -> IsOnWhatsAppReturnFunction
     Function.ON_WHATSAPP: _Call("IsOnWhatsApp", (_Takes.DATA,)),
-    # JID -> GetJIDFromStoreReturnFunction
+    # JID -> GetJIDFromStoreReturnFunction, both
     Function.LID_OF: _Call("GetLIDFromPN", (_Takes.DATA,)),
+    Function.NUMBER_OF: _Call("GetPNFromLID", (_Takes.DATA,)),
     # JID -> ContactsGetContactReturnFunction
     Function.CONTACT: _Call("GetContact", (_Takes.DATA,)),
     # JIDArray -> GetUserInfoReturnFunction
@@ -213,7 +211,6 @@ class GoLibrary:
         _declare(library.Logout, pointer, text)
         _declare(library.PairPhone, structure, text, text, size)
         _declare(library.DownloadAny, structure, text, text, size)
-        _declare(library.GetPNFromLID, structure, text, text, size)
         kinds = {_Takes.DATA: (text, size), _Takes.TEXT: (text,), _Takes.NUMBER: (size,)}
         for call in _CALLS.values():
             result = structure if call.gives is _Gives.MESSAGE else pointer
@@ -298,11 +295,6 @@ class GoLibrary:
             return ""
         finally:
             self._library.FreeBytesStruct(answer)
-
-    def number_of(self, session: str, lid: bytes) -> bytes:
-        """See `Library.number_of`."""
-        answer = self._take_bytes(self._library.GetPNFromLID(session.encode(), lid, len(lid)))
-        return bytes(cast("bytes", read(answer).get(2, b"")))
 
     def _take_bytes(self, answer: Any) -> bytes:
         if not answer:

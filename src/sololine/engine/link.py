@@ -11,10 +11,12 @@ import signal
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, get_args
 
+from sololine.core.chat import address_of
 from sololine.core.frames import (
     Answer,
     Call,
@@ -210,7 +212,18 @@ class NeonizeLink:
         if not numbers:
             return []
         asked = " ".join(f"+{number}" for number in numbers).encode()
-        return calls.registered(numbers, await self._call(Function.ON_WHATSAPP, asked))
+        found = calls.registered(numbers, await self._call(Function.ON_WHATSAPP, asked))
+        return await asyncio.gather(*map(self._with_other, found))
+
+    async def _with_other(self, found: Registered) -> Registered:
+        """Both addresses of a person of whom WhatsApp gave one; the library remembers the other."""
+        if found.jid is None:
+            return found
+        if found.jid.endswith("@lid"):
+            known = calls.other(await self._call(Function.NUMBER_OF, calls.jid(found.jid)))
+            return replace(found, jid=known or address_of(found.asked), lid=found.jid)
+        known = calls.other(await self._call(Function.LID_OF, calls.jid(found.jid)))
+        return replace(found, lid=known)
 
     async def profile(self, jid: str) -> Profile:
         """See `Link.profile`."""

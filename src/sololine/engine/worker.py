@@ -56,7 +56,7 @@ from sololine.core.signals import (
 from sololine.engine import signals
 from sololine.engine.chat_events import jid, with_numbers
 from sololine.engine.credentials import Credentials
-from sololine.engine.fields import NoMessage, read, text, write
+from sololine.engine.fields import NoMessage, data, read, text, write
 from sololine.engine.journal import Journal
 from sololine.engine.library import Library, LibraryMissing, library_file, load
 from sololine.engine.media_folder import MediaFolder
@@ -255,7 +255,8 @@ class _Link:
         user, _, server = lid.partition("@")
         asked = write({1: user, 2: 0, 3: 0, 4: 0, 5: server})
         try:
-            return jid(self._library.number_of(self._device, asked))
+            answer = self._library.call(Function.NUMBER_OF, self._device, asked)
+            return jid(data(read(answer), 2))
         except NoMessage:
             return ""
 
