@@ -1,10 +1,64 @@
-"""Reading the event log."""
+"""Reading the event log: in pieces, and as it grows."""
 
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sololine.actions import messages
 from sololine.actions.gateway import Gateway
-from sololine.bus import EVENTS
+from sololine.bus import EVENTS, EVERYTHING, Notice
 from sololine.core.access import Caller
-from sololine.core.events import LoggedEvent
-from sololine.core.ids import BotId
+from sololine.core.advance import rfc3339
+from sololine.core.errors import InvalidInput
+from sololine.core.events import EventType, LoggedEvent
+from sololine.core.ids import BotId, MessageId
+from sololine.store.transaction import Transaction
+
+_PIECE: Final = 200
+"""Events that a stream reads at once."""
+_LOOK_EVERY_S: Final = 1.0
+"""How often a stream looks by itself, since a notice may be lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Some events, as they are delivered.
+
+    Attributes:
+        events: in their order.
+        last: the place to go on from.
+    """
+
+    events: Sequence[dict[str, Any]]
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which events a reader wants; None for all."""
+
+    bot: BotId | None = None
+    types: frozenset[EventType] | None = None
+
+    @classmethod
+    def of(cls, bot: str | None, types: Collection[str]) -> "Filter":
+        """The filter that a caller names.
+
+        Raises:
+            InvalidInput: there is no such type of events.
+        """
+        known: set[EventType] = set()
+        for name in types:
+            try:
+                known.add(EventType(name))
+            except ValueError:
+                raise InvalidInput(
+                    "There is no such type of events. See the list of event types in the docs.",
+                    field="types",
+                ) from None
+        return cls(bot=BotId(bot) if bot else None, types=frozenset(known) or None)
 
 
 async def after(
@@ -14,18 +68,106 @@ async def after(
     *,
     limit: int,
     wait_s: float = 0,
-    bot: str | None = None,
-) -> list[LoggedEvent]:
+    wanted: Filter | None = None,
+) -> Piece:
     """Events of the caller's tenant with a higher `seq`, in order.
 
-    Waits up to `wait_s` seconds for the first one. With `bot`, only that bot's.
+    Waits up to `wait_s` seconds for the first one.
     """
+    wanted = wanted or Filter()
 
-    async def look() -> list[LoggedEvent] | None:
-        async with gateway.store.read() as tx:
-            found = await tx.events.after(
-                caller.tenant, seq, limit, bot=BotId(bot) if bot else None
-            )
-        return found or None
+    async def look() -> Piece | None:
+        piece = await _read(gateway, caller, seq, wanted, limit)
+        return piece if piece.events else None
 
-    return await gateway.wait_for(look, wait_s, topic=EVENTS) or []
+    found = await gateway.wait_for(look, wait_s, topic=EVENTS)
+    return found or Piece(events=[], last=seq)
+
+
+async def last(gateway: Gateway, caller: Caller) -> int:
+    """Place of the tenant's latest event."""
+    async with gateway.store.read() as tx:
+        return await tx.events.last(caller.tenant)
+
+
+async def stream(
+    gateway: Gateway, caller: Caller, seq: int, *, wanted: Filter
+) -> AsyncGenerator[Piece]:
+    """Every event with a higher `seq`, once and in order, for as long as one listens.
+
+    What the reader has not taken waits in the store, not in memory.
+    """
+    async with gateway.bus.subscribe(EVENTS) as notices, aclosing(_Ear(notices)) as ear:
+        while True:
+            piece = await _read(gateway, caller, seq, wanted, _PIECE)
+            seq = piece.last
+            if piece.events:
+                yield piece
+            else:
+                await ear.hear(caller.tenant)
+
+
+async def shown(tx: Transaction, events: Sequence[LoggedEvent]) -> list[dict[str, Any]]:
+    """Events as they are delivered, each beside the message that it is about.
+
+    A message is read now, not when the event was logged: so the log keeps no texts, and a message
+    that was deleted meanwhile is not delivered any more.
+    """
+    by_bot: dict[BotId, set[MessageId]] = {}
+    for event in events:
+        if event.bot is not None and "messageId" in event.data:
+            by_bot.setdefault(event.bot, set()).add(event.data["messageId"])
+    found: dict[str, dict[str, Any]] = {}
+    for bot, ids in by_bot.items():
+        for each in await messages.shown(tx, await tx.messages.many(bot, sorted(ids))):
+            found[each["id"]] = each
+    told = []
+    for event in events:
+        one: dict[str, Any] = {
+            "seq": event.seq,
+            "type": event.type.value,
+            "botId": event.bot,
+            "at": rfc3339(event.at),
+            "data": dict(event.data),
+        }
+        message = found.get(event.data.get("messageId", ""))
+        if message is not None:
+            one["message"] = message
+        told.append(one)
+    return told
+
+
+async def _read(gateway: Gateway, caller: Caller, seq: int, wanted: Filter, limit: int) -> Piece:
+    async with gateway.store.read() as tx:
+        found = await tx.events.after(caller.tenant, seq, limit, bot=wanted.bot, types=wanted.types)
+        if found:
+            return Piece(events=await shown(tx, found), last=found[-1].seq)
+        # What was passed over needs not be passed over again. A place from the future stays.
+        return Piece(events=[], last=max(seq, await tx.events.last(caller.tenant)))
+
+
+class _Ear:
+    """Waits for notices one after the other; a wait that ends early loses none."""
+
+    def __init__(self, notices: AsyncIterator[Notice]) -> None:
+        self._notices = notices
+        self._next: asyncio.Future[Notice] | None = None
+
+    async def hear(self, key: str) -> None:
+        """Return at a notice for `key`, or after `_LOOK_EVERY_S`."""
+        until = asyncio.get_running_loop().time() + _LOOK_EVERY_S
+        while (left := until - asyncio.get_running_loop().time()) > 0:
+            if self._next is None:
+                self._next = asyncio.ensure_future(anext(self._notices))
+            done, _ = await asyncio.wait({self._next}, timeout=left)
+            if not done:
+                return
+            heard, self._next = self._next.result(), None
+            if heard.key in (key, EVERYTHING):
+                return
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        if self._next is not None:
+            self._next.cancel()
+            await asyncio.gather(self._next, return_exceptions=True)

@@ -1,5 +1,6 @@
 """The HTTP application: every door under its names, one set of actions behind them."""
 
+from collections.abc import Collection
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
@@ -19,13 +20,24 @@ of their own. Every path below `/v1` also answers below `/api/v1`; the WhatsApp 
 """
 
 
-def create_app(gateway: Gateway, keyring: Keyring, version: str, *, doors: bool = True) -> FastAPI:
-    """Build the application around a gateway; without `doors` it tells its health only."""
+def create_app(
+    gateway: Gateway,
+    keyring: Keyring,
+    version: str,
+    *,
+    doors: bool = True,
+    allowed_origins: Collection[str] = (),
+) -> FastAPI:
+    """Build the application around a gateway; without `doors` it tells its health only.
+
+    Pages of `allowed_origins`, beside those of this server, may follow the events.
+    """
     app = FastAPIOffline(
         title="Sololine", version=version, description=_DESCRIPTION, openapi_url="/openapi.json"
     )
     app.state.gateway = gateway
     app.state.keyring = keyring
+    app.state.allowed_origins = frozenset(allowed_origins)
     problems.install(app)
     app.add_middleware(BodyCap)
     app.include_router(health.router)

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.websockets import WebSocket
 
 from sololine.actions.gateway import Gateway
 from sololine.core.access import Caller
@@ -17,6 +18,9 @@ from sololine.core.ids import DEFAULT_TENANT
 _header: Final = APIKeyHeader(name="x-api-key", auto_error=False, description="Your API key.")
 _bearer: Final = HTTPBearer(auto_error=False, description="Your API key.")
 _KEY_MAX: Final = 200
+
+KEY_PROTOCOL: Final = "sololine.key."
+"""Before the key in a WebSocket's subprotocols, where a browser's page can put it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,23 @@ async def authenticated(
     keyring: Keyring = request.app.state.keyring
     given = key or (bearer.credentials if bearer else None)
     return await keyring.caller(gateway_of(request), given)
+
+
+async def authenticated_socket(socket: WebSocket) -> Caller:
+    """The caller behind a WebSocket: its key comes in a header, or as a subprotocol.
+
+    Raises:
+        NotAuthenticated: there is no key, or nobody's.
+    """
+    given = socket.headers.get("x-api-key")
+    scheme, _, bearer = socket.headers.get("authorization", "").partition(" ")
+    if given is None and scheme.lower() == "bearer":
+        given = bearer.strip()
+    for offered in socket.scope.get("subprotocols", []):
+        if given is None and offered.startswith(KEY_PROTOCOL):
+            given = offered.removeprefix(KEY_PROTOCOL)
+    keyring: Keyring = socket.app.state.keyring
+    return await keyring.caller(socket.app.state.gateway, given)
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -2,7 +2,9 @@
 
 from typing import Any, Literal
 
-from sololine.web.shapes.base import Instant, Shape
+from pydantic import Field
+
+from sololine.web.shapes.base import Shape
 
 
 class EventShape(Shape):
@@ -11,8 +13,12 @@ class EventShape(Shape):
     seq: int
     type: str
     bot_id: str | None
-    at: Instant
+    at: str = Field(description="When it happened, as RFC 3339.")
     data: dict[str, Any]
+    message: dict[str, Any] | None = Field(
+        default=None,
+        description="The message that the event is about, as it is now; none when it is gone.",
+    )
 
 
 class Events(Shape):
