@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.faults import CorruptMessage, DuplicateDelivery, Faults
 from sololine.emulator.journal import Journal
+from sololine.emulator.letters import Message
 from sololine.emulator.waiting import Waiting
 from sololine.wire.node import Node
 from sololine.wire.signal.bundle import PrekeyBundle
@@ -33,6 +34,9 @@ class PhoneDevice(Device, Protocol):
 
     def bundle(self) -> PrekeyBundle:
         """What another device needs to write to it first."""
+
+    def confide(self, device: int, message: Message) -> None:
+        """Tell an own companion something that is not for its user."""
 
 
 class Delivery:

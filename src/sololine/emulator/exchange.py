@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
-from sololine.emulator import stanzas
+from sololine.emulator import group_life, profile_life, stanzas
 from sololine.emulator.accounts import Companion, DeviceKey
 from sololine.emulator.delivery import Delivery
 from sololine.emulator.errors import LinkingBroken, PasskeyDemanded, UnknownCode
 from sololine.emulator.facts import Fact, LoginDenied, UnlinkedBy
 from sololine.emulator.faults import Armed, Fault, Faults, PasskeyDemand, Striking, Target
-from sololine.emulator.journal import Journal
+from sololine.emulator.group_life import GroupLife
+from sololine.emulator.journal import Drawer, Journal
 from sololine.emulator.pairing import Offer, Pairing
 from sololine.emulator.post import Post, Reply
+from sololine.emulator.profile_life import ProfileLife
 from sololine.emulator.receipts import Receipts
 from sololine.emulator.world import World
 from sololine.wire.linking import seal_identity
@@ -103,6 +105,25 @@ class Exchange:
         self._receipts = Receipts(
             self.world, self.delivery, now=now, note_unknown=self.note_unknown
         )
+        self.groups = GroupLife(
+            self.world,
+            tell=self._tell,
+            keep=lambda group: self.journal.put(Drawer.GROUPS, group.id, group_life.dump(group)),
+            now=now,
+        )
+        """What people do with groups."""
+        self.profiles = ProfileLife(
+            self.world,
+            tell=self._tell,
+            confide=lambda key, message: self.delivery.phone(key.number).confide(
+                key.device, message
+            ),
+            keep=lambda number, profile: self.journal.put(
+                Drawer.PROFILES, number, profile_life.dump(profile)
+            ),
+            now=now,
+        )
+        """How accounts change what people see of them."""
 
     @property
     def connection_count(self) -> int:
@@ -114,6 +135,18 @@ class Exchange:
         log.error("not understood: %s", summary)
         self.unknown.append(summary)
         del self.unknown[:-_UNKNOWN_KEPT]
+
+    def restore(self) -> None:
+        """Read from the journal what groups and profiles there were."""
+        for group_id, kept in self.journal.read(Drawer.GROUPS):
+            self.world.groups[group_id] = group_life.load(group_id, kept)
+        for number, kept in self.journal.read(Drawer.PROFILES):
+            self.world.profiles[number] = profile_life.load(kept)
+
+    def _tell(self, number: str, stanza: Node) -> None:
+        """Bring news to an account's companions; a phone knows them anyway."""
+        for device in self.world.account(number).companions:
+            self.delivery.deliver(DeviceKey(number, device), stanza)
 
     # Connections
 
@@ -195,6 +228,8 @@ class Exchange:
         companion = self.world.complete(pairing, device_identity, self.now())
         self._waiting.pop(pairing.id, None)
         outcome = self._outcomes.pop(pairing.id, None)
+        if pairing.offer is not None and companion is not None:
+            self.profiles.introduce(pairing.offer.key)
         if outcome is not None and companion is not None and not outcome.done():
             outcome.set_result(companion)
 

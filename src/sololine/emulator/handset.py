@@ -6,6 +6,7 @@ chatstate  ──▶ typing
 """
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -97,6 +98,18 @@ class Handset:
         if envelope.poll_type:
             content.append(Node.make("meta", {"polltype": envelope.poll_type}))
         self._say(self.key, Node.make("message", attrs, content))
+
+    def confide(self, device: int, message: Message) -> None:
+        """Tell an own companion something that is not for its user."""
+        key = DeviceKey(self.key.number, device)
+        attrs: Attributes = {
+            "id": f"3A{os.urandom(9).hex().upper()}",
+            "to": self._lid(key),
+            "type": "text",
+            "category": "peer",
+        }
+        sealed = self._seal(key, message.SerializeToString(), {})
+        self._say(self.key, Node.make("message", attrs, sealed))
 
     def mark(self, ids: Sequence[str], chat: Chat, kind: ReceiptKind) -> None:
         """Tell who wrote these messages that they were read, or played."""

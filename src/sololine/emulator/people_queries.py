@@ -2,7 +2,7 @@
 
 from sololine.emulator import app_state
 from sololine.emulator.accounts import Account
-from sololine.emulator.asking import Answer, Query, QueryRefused
+from sololine.emulator.asking import Answer, Query, QueryRefused, UnknownQuery
 from sololine.emulator.group_stanzas import group_node
 from sololine.emulator.shelf import PICTURE_HOST
 from sololine.wire.node import Node
@@ -49,6 +49,9 @@ def settings(query: Query) -> Answer:
 
 
 def _collection(query: Query, asked: Node) -> Node:
+    if asked.child("patch") is not None:
+        # Phones change settings here, and clients only follow.
+        raise UnknownQuery(f"{query.node.summary}, a client's own patch")
     name, known = asked.text("name"), int(str(asked.attrs.get("version", "0")))
     if name != app_state.COLLECTION:
         return Node.make("collection", {"name": name, "version": known})

@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from sololine.emulator.accounts import Companion, DeviceKey
@@ -210,9 +209,7 @@ class Phone:
 
     @name.setter
     def name(self, name: str) -> None:
-        profile = self._exchange.world.profile(self.number)
-        changed = replace(profile, names=(*profile.names, name))
-        self._exchange.world.profiles[self.number] = changed
+        self._exchange.profiles.rename(self.number, name)
 
     @property
     def online(self) -> bool:
@@ -291,6 +288,14 @@ class Phones:
         if number not in self._exchange.world.accounts:
             self._exchange.world.add_account(number, KeyPair.generate())
         return self[number]
+
+    def create_group(self, creator: str, subject: str, members: Iterable[str]) -> Group:
+        """A new group of these numbers and its creator; more is done in `exchange.groups`.
+
+        Raises:
+            UnknownPhone: if one of them has no phone.
+        """
+        return self._exchange.groups.create(creator, subject, members)
 
     def __getitem__(self, number: str) -> Phone:
         """The phone of this number.

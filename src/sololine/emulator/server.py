@@ -100,6 +100,7 @@ class Emulator:
                 self.exchange.world.restore(account)
             self.exchange.journal.open(self._ledger)
             stack.callback(self.exchange.journal.flush)
+            self.exchange.restore()
             self.phones.restore()
             server = await asyncio.start_server(
                 self._visit, self._host, self._wanted_port, backlog=1024
