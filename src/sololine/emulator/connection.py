@@ -202,8 +202,6 @@ class Connection:
                 pass  # the client took its refs
             case "ib", _ if node.child("unified_session") is not None:
                 pass  # a client's word on how long its user has been active
-            case "presence", "available" | "unavailable" if "to" not in node.attrs:
-                pass  # nobody watches yet
             case "message", _ if self.key is not None:
                 self._take_message(node, self.key)
             case _ if self.key is not None and self._exchange.take(self.key, node, self._send):

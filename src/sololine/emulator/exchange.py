@@ -21,6 +21,7 @@ from sololine.emulator.group_life import GroupLife
 from sololine.emulator.journal import Drawer, Journal
 from sololine.emulator.pairing import Offer, Pairing
 from sololine.emulator.post import Post, Reply
+from sololine.emulator.presences import Presences
 from sololine.emulator.profile_life import ProfileLife
 from sololine.emulator.receipts import Receipts
 from sololine.emulator.world import World
@@ -124,6 +125,9 @@ class Exchange:
             now=now,
         )
         """How accounts change what people see of them."""
+        self.presences = Presences(
+            self.world, self.delivery, now=now, note_unknown=self.note_unknown
+        )
 
     @property
     def connection_count(self) -> int:
@@ -167,6 +171,7 @@ class Exchange:
             self.decline(pairing, "it closed the connection")
         if client.key is not None and self._online.get(client.key) is client:
             del self._online[client.key]
+            self.presences.leave(client.key)
             self.world.go_offline(client.key)
 
     def log_in(self, client: Client, key: DeviceKey, noise: bytes) -> LoginDenied | None:
@@ -175,6 +180,7 @@ class Exchange:
         if denied is None:
             older = self._online.pop(key, None)
             if older is not None:
+                self.presences.leave(key)
                 older.end(stanzas.stream_error(conflict="replaced"))
             self._online[key] = client
             client.key = key
@@ -190,6 +196,8 @@ class Exchange:
                 self._receipts.take(device, stanza, reply)
             case "chatstate":
                 self._receipts.take_typing(device, stanza)
+            case "presence":
+                self.presences.take(device, stanza)
             case "ack":
                 self.delivery.waiting.take_ack(device, stanza)
             case _:
@@ -318,6 +326,7 @@ class Exchange:
         self.world.unlink(key, by)
         self.post.forget(key)
         client = self._online.pop(key, None)
+        self.presences.leave(key)
         if client is not None and by is not UnlinkedBy.CLIENT:
             client.end(stanzas.stream_error(code=401, conflict="device_removed"))
 

@@ -1,6 +1,7 @@
 """The phone of an account, and what its user does with it."""
 
 import asyncio
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
@@ -36,6 +37,7 @@ PATIENCE_S: Final = 10.0
 """Seconds that are waited for letters unless told otherwise."""
 
 _ID_BYTES: Final = 9
+_SETTINGS: Final = ("online", "sends_receipts", "by_number")
 
 
 class Phone:
@@ -43,8 +45,7 @@ class Phone:
 
     def __init__(self, number: str, exchange: Exchange) -> None:
         self.number = number
-        self.by_number = False
-        """Whether it addresses persons by number, as old phones do, instead of by LID."""
+        self._by_number = False
         self._exchange = exchange
         self._keys = Keyring(number, exchange.journal)
         self._mailbox = Mailbox(number, exchange.journal)
@@ -196,6 +197,25 @@ class Phone:
         """Listen to these voice notes; as `read`."""
         self.handset.mark(ids, self._chat(chat), ReceiptKind.PLAYED)
 
+    def open_whatsapp(self) -> None:
+        """Look at WhatsApp: who asked to know is told that the user is there."""
+        self._exchange.presences.change(self.handset.key, there=True)
+
+    def put_away(self) -> None:
+        """Look at WhatsApp no more."""
+        self._exchange.presences.change(self.handset.key, there=False)
+
+    def sees(self, chat: Jid) -> bool:
+        """Whether that person is shown as online.
+
+        Raises:
+            UnknownPhone: if there is no such person.
+        """
+        account = self._exchange.world.find(chat)
+        if account is None:
+            raise UnknownPhone
+        return self._exchange.presences.is_there(account.number)
+
     async def type_to(self, chat: Jid, state: TypingState) -> None:
         """Begin or stop to write, or to record, in a chat; as `read`."""
         self.handset.type_to(self._address(self._chat(chat)), state)
@@ -219,8 +239,11 @@ class Phone:
     @online.setter
     def online(self, online: bool) -> None:
         self.handset.online = online
+        self._keep_settings()
         if online:
             self._exchange.delivery.wake(self.number)
+        else:
+            self.put_away()
 
     @property
     def sends_receipts(self) -> bool:
@@ -230,6 +253,22 @@ class Phone:
     @sends_receipts.setter
     def sends_receipts(self, sends: bool) -> None:
         self.handset.sends_receipts = sends
+        self._keep_settings()
+
+    @property
+    def by_number(self) -> bool:
+        """Whether it addresses persons by number, as old phones do, instead of by LID."""
+        return self._by_number
+
+    @by_number.setter
+    def by_number(self, by_number: bool) -> None:
+        self._by_number = by_number
+        self._keep_settings()
+
+    def _keep_settings(self) -> None:
+        settings = {name: int(getattr(self, name)) for name in _SETTINGS}
+        kept = json.dumps(settings).encode()
+        self._exchange.journal.put(Drawer.PHONES, self.number, kept)
 
     def restore(self, drawer: Drawer, name: str, kept: bytes) -> None:
         """Put back what was kept in an earlier run."""
@@ -238,6 +277,11 @@ class Phone:
                 self._keys.restore(name, kept)
             case Drawer.LETTERS | Drawer.SENT:
                 self._mailbox.restore(drawer, int(name), kept)
+            case Drawer.PHONES:
+                settings = json.loads(kept)
+                self.handset.online = bool(settings["online"])
+                self.handset.sends_receipts = bool(settings["sends_receipts"])
+                self._by_number = bool(settings["by_number"])
 
     def _chat(self, chat: Jid) -> Chat:
         world = self._exchange.world
@@ -273,7 +317,7 @@ class Phones:
     def restore(self) -> None:
         """Give the phones back what they had when the emulator ended."""
         journal = self._exchange.journal
-        for drawer in (Drawer.KEYS, Drawer.LETTERS, Drawer.SENT):
+        for drawer in (Drawer.PHONES, Drawer.KEYS, Drawer.LETTERS, Drawer.SENT):
             for name, kept in journal.read(drawer):
                 number, _, rest = name.partition(" ")
                 self[number].restore(drawer, rest, kept)

@@ -101,10 +101,18 @@ class Engine:
         self._listening = asyncio.create_task(self._listen(stream))
         return self
 
-    def freeze(self) -> None:
+    async def freeze(self) -> None:
         """Let the process do nothing any more, while its connections stay open."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        threads = Path(f"/proc/{self._process.pid}/task")
+
+        def frozen() -> bool:
+            return all(
+                "T (stopped)" in (thread / "status").read_text() for thread in threads.iterdir()
+            )
+
+        await until(frozen)
 
     async def stop(self) -> None:
         """End the process as a crash would."""
