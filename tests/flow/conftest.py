@@ -12,9 +12,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.flow.bot import Bot
 from tests.flow.house import Server, WhatsApp, whatsapp
+from tests.flow.phone import Phone
+from tests.flow.receiver import Receiver
 
 REPLACE = {"SOLOLINE_CONFLICT_POLICY": "replace"}
+TALKATIVE = {"SOLOLINE_SENDS_PER_MINUTE": "0", "SOLOLINE_ALLOW_PRIVATE_ADDRESSES": "true"}
+"""No pace limit, and receivers of webhooks may be on this machine."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,10 +58,59 @@ async def replacing(
     await server.stop()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def talking(
+    phones: WhatsApp, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Server]:
+    """The shared server for what bots say, on SQLite."""
+    server = await Server(phones, tmp_path_factory.mktemp("talking"), TALKATIVE).start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _linked_bot(talking: Server) -> Bot:
+    return await Bot.linked(talking, new_number())
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bot(_linked_bot: Bot) -> Bot:
+    """A linked bot, which tests share; what it did for earlier ones is past."""
+    return await _linked_bot.from_now()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def ana(phones: WhatsApp) -> Phone:
+    """A phone of this test's own."""
+    return await Phone(phones, new_number()).own()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def ben(phones: WhatsApp) -> Phone:
+    """Another phone of this test's own."""
+    return await Phone(phones, new_number()).own()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def receiver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Receiver]:
+    """The shared receiver of webhooks; each test has names of its own on it."""
+    receiver = await Receiver(tmp_path_factory.mktemp("receiver")).start()
+    yield receiver
+    await receiver.kill()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_server(phones: WhatsApp, tmp_path: Path) -> AsyncIterator[Server]:
     """A server of this test's own, on SQLite."""
     server = await Server(phones, tmp_path / "data").start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_talking(phones: WhatsApp, tmp_path: Path) -> AsyncIterator[Server]:
+    """A server of this test's own, as `talking`."""
+    server = await Server(phones, tmp_path / "data", TALKATIVE).start()
     yield server
     await server.stop()
 
@@ -80,4 +134,8 @@ async def two_servers(
 @pytest.fixture
 def number() -> str:
     """A Spanish mobile number that no other test uses."""
+    return new_number()
+
+
+def new_number() -> str:
     return f"+346{secrets.randbelow(10**8):08d}"

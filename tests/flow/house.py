@@ -229,18 +229,30 @@ class Server:
 async def other_tenant(server: Server, tenant: str) -> Server:
     """The same server, as a key of another tenant sees it."""
     assert server.api is not None
-    command = await asyncio.create_subprocess_exec(
+    key = await command(server, "keys", "create", "--tenant", tenant)
+    seen = Server(server.whatsapp, server.data_dir, server.settings)
+    seen.api = server.client(str(server.api.base_url), key)
+    server.guests.append(seen)
+    return seen
+
+
+async def revoke_keys(server: Server, tenant: str) -> None:
+    """Make all keys of a tenant void, as an operator does."""
+    for line in (await command(server, "keys", "list", "--tenant", tenant)).splitlines():
+        await command(server, "keys", "revoke", line.split()[0], "--tenant", tenant)
+
+
+async def command(server: Server, *words: str) -> str:
+    """What the command line says, on the server's data."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-c", "from sololine.cli import main; main()", "keys", "create", "--tenant", tenant),
+        *("-c", "from sololine.cli import main; main()", *words),
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "SOLOLINE_DATA_DIR": str(server.data_dir), **server.settings},
     )
-    out, _ = await command.communicate()
-    assert command.returncode == 0
-    seen = Server(server.whatsapp, server.data_dir, server.settings)
-    seen.api = server.client(str(server.api.base_url), out.decode().strip())
-    server.guests.append(seen)
-    return seen
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode().strip()
 
 
 async def until(look: Any, what: str, patience_s: float = PATIENCE_S) -> Any:

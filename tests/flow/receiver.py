@@ -99,6 +99,14 @@ class Hook:
 
         return await until(look, what, patience_s)
 
+    async def tried(self, count: int) -> None:
+        """Wait until there were that many requests."""
+
+        async def look() -> bool:
+            return len(self.tries) >= count
+
+        await until(look, f"{count} requests at {self.name}")
+
     async def event(self, fits: Any) -> dict[str, Any]:
         """The first event that was accepted and fits; waits for it."""
 

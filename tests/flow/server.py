@@ -14,7 +14,13 @@ from sololine.cli.logs import configure_logs
 from sololine.cli.running import run
 from sololine.engine.loopback import loopback_launch
 from sololine.settings import Settings
+from sololine.web import events
 from tests.flow.moments import die_at
+
+
+KEY_CHECKED_EVERY_S = 1.0
+SLOW_AFTER_S = 4.0
+"""What takes a minute, and 20 seconds, is long for a test."""
 
 
 def follow_parent() -> None:
@@ -31,6 +37,8 @@ def main() -> None:
         port=int(port), ca_file=Path(ca_file), root_public=bytes.fromhex(root_public)
     )
 
+    events.KEY_CHECKED_EVERY_S = KEY_CHECKED_EVERY_S
+    events.SLOW_AFTER_S = SLOW_AFTER_S
     threading.Thread(target=follow_parent, daemon=True).start()
 
     def announce(url: str) -> None:
