@@ -122,9 +122,8 @@ async def _tell(socket: WebSocket, caller: Caller, seq: int, last: int, wanted: 
 
 async def _listen(socket: WebSocket) -> None:
     """Notice that the client goes; what it says is of no interest."""
-    with contextlib.suppress(WebSocketDisconnect):
-        while True:
-            await socket.receive_text()
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
 
 
 async def _send(socket: WebSocket, frame: dict[str, Any]) -> None:
