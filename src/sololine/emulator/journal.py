@@ -6,9 +6,9 @@ that is killed may lose the last moment; one that is closed loses nothing.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 _SOON_S: Final = 0.02
 """Seconds from a change to its transaction."""
@@ -31,6 +31,9 @@ class Drawer(StrEnum):
     PROFILES = "profiles"
 
 
+Value: TypeAlias = bytes | Callable[[], bytes]
+
+
 class Records(Protocol):
     """What a journal writes to and reads from; the ledger."""
 
@@ -46,15 +49,18 @@ class Journal:
 
     def __init__(self) -> None:
         self._records: Records | None = None
-        self._changes: dict[tuple[Drawer, str], bytes | None] = {}
+        self._changes: dict[tuple[Drawer, str], Value | None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self, records: Records) -> None:
         """Write to these records from now on."""
         self._records = records
 
-    def put(self, drawer: Drawer, name: str, value: bytes) -> None:
-        """Keep a value under this name, in place of an earlier one."""
+    def put(self, drawer: Drawer, name: str, value: Value) -> None:
+        """Keep a value under this name, in place of an earlier one.
+
+        A value that is made by a function is made only if it comes to be written.
+        """
         self._change(drawer, name, value)
 
     def drop(self, drawer: Drawer, name: str) -> None:
@@ -73,9 +79,11 @@ class Journal:
             self._timer = None
         if self._records is not None and self._changes:
             changes, self._changes = self._changes, {}
-            self._records.write(changes)
+            self._records.write(
+                {name: value() if callable(value) else value for name, value in changes.items()}
+            )
 
-    def _change(self, drawer: Drawer, name: str, value: bytes | None) -> None:
+    def _change(self, drawer: Drawer, name: str, value: Value | None) -> None:
         if self._records is None:
             return
         self._changes[drawer, name] = value

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from sololine.emulator.journal import Drawer, Journal
 from sololine.emulator.letters import Message, e2e
-from sololine.wire import binary
 from sololine.wire.jid import Jid
-from sololine.wire.node import Attributes, Node
 from sololine.wire.protobuf import parse
 
 KEPT: Final = 1000
@@ -168,7 +167,7 @@ class Mailbox:
         place = self._places[drawer]
         box.append(letter)
         self._ids[drawer, letter.id] = letter
-        self._journal.put(drawer, self._record(place), _dump(letter))
+        self._journal.put(drawer, self._record(place), partial(_dump, letter))
         if len(box) > KEPT:
             self._ids.pop((drawer, box.popleft().id), None)
             self._journal.drop(drawer, self._record(place - KEPT))
@@ -184,24 +183,20 @@ class Mailbox:
 
 
 def _dump(letter: Letter) -> bytes:
-    attrs: Attributes = {
-        "id": letter.id,
-        "chat": letter.chat,
-        "sender": letter.sender,
-        "t": int(letter.at.timestamp() * _MILLISECONDS),
-        "own": int(letter.own),
-    }
-    return binary.encode(Node.make("letter", attrs, letter.raw))
+    at = int(letter.at.timestamp() * _MILLISECONDS)
+    head = f"{letter.id} {letter.chat} {letter.sender} {at} {int(letter.own)}"
+    return head.encode() + b"\n" + letter.raw
 
 
 def _load(kept: bytes) -> Letter:
-    node = binary.decode(kept)
+    head, _, raw = kept.partition(b"\n")
+    letter_id, chat, sender, at, own = head.decode().split(" ")
     return Letter(
-        id=node.text("id"),
-        chat=node.jid("chat"),
-        sender=node.jid("sender"),
-        at=datetime.fromtimestamp(node.number("t") / _MILLISECONDS, UTC),
-        own=bool(node.number("own")),
-        message=parse(e2e.Message, node.data if node.content is not None else b""),
-        raw=node.data if node.content is not None else b"",
+        id=letter_id,
+        chat=Jid.parse(chat),
+        sender=Jid.parse(sender),
+        at=datetime.fromtimestamp(int(at) / _MILLISECONDS, UTC),
+        own=own == "1",
+        message=parse(e2e.Message, raw),
+        raw=raw,
     )

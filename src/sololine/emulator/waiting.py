@@ -5,6 +5,7 @@ with an ack. Only then is it gone from here; what is still here at the next logi
 the same order. So neither a client that dies nor this server's own end loses anything.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 from sololine.emulator.accounts import DeviceKey
@@ -45,7 +46,7 @@ class Waiting:
         self.answered(key, stanza)
         self._last += 1
         self._of(key)[_name(stanza)] = (self._last, stanza)
-        self._journal.put(Drawer.WAITING, _record(self._last, key), binary.encode(stanza))
+        self._journal.put(Drawer.WAITING, _record(self._last, key), partial(binary.encode, stanza))
 
     def answered(self, key: DeviceKey, stanza: Node) -> None:
         """The device has a stanza of this one's name."""

@@ -8,6 +8,7 @@ Every value begins with a byte that says how it goes on: a place in the dictiona
 address, packed digits, or plain bytes. We write the shortest form we have and read all of them.
 """
 
+import re
 import zlib
 from typing import Final
 
@@ -55,9 +56,11 @@ _SERVERS: Final = {domain: server for server, domain in _DOMAINS.items()}
 _ALWAYS_WITH_DEVICE: Final = (HOSTED_SERVER, HOSTED_LID_SERVER)
 
 _ALPHABETS: Final = {_NIBBLES: "0123456789-.", _HEX: "0123456789ABCDEF"}
+_AS_HEX: Final = str.maketrans("-.", "ab")
+_PACKABLE: Final = re.compile(r"([0-9.-]{1,127})|[0-9A-F]{1,127}")
+"""What can be written as packed digits; the first group if as nibbles."""
 _PAD: Final = 15
 _ODD: Final = 0x80
-_MAX_PACKED: Final = 127
 
 _MAX_8: Final = 0xFF
 _MAX_16: Final = 0xFFFF
@@ -141,21 +144,15 @@ def _write_text(out: bytearray, text: str) -> None:
     if token := tokens.BYTES_OF.get(text):
         out += token
         return
-    if 0 < len(text) <= _MAX_PACKED:
-        for kind, alphabet in _ALPHABETS.items():
-            if all(character in alphabet for character in text):
-                _write_packed(out, kind, text)
-                return
+    if packable := _PACKABLE.fullmatch(text):
+        # Both alphabets are hexadecimal digits, but for the last two of the one.
+        kind = _NIBBLES if packable[1] is not None else _HEX
+        odd = len(text) % 2
+        digits = text.translate(_AS_HEX) + ("f" if odd else "")
+        out += bytes((kind, len(digits) // 2 | (_ODD if odd else 0)))
+        out += bytes.fromhex(digits)
+        return
     _write_bytes(out, text.encode())
-
-
-def _write_packed(out: bytearray, kind: int, text: str) -> None:
-    digits = [_ALPHABETS[kind].index(character) for character in text]
-    odd = len(digits) % 2
-    if odd:
-        digits.append(_PAD)
-    out += bytes((kind, len(digits) // 2 | (_ODD if odd else 0)))
-    out += bytes(high << 4 | low for high, low in zip(digits[::2], digits[1::2], strict=True))
 
 
 def _write_bytes(out: bytearray, data: bytes) -> None:

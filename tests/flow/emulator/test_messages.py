@@ -19,7 +19,7 @@ from sololine.emulator.mailbox import Letter, ReceiptKind, TypingState
 from sololine.emulator.phone import Phone
 from sololine.emulator.server import Emulator
 from sololine.wire.jid import GROUP_SERVER, USER_SERVER, Jid
-from tests.flow.emulator.engine import Engine, EngineError, NewEngine, until
+from tests.flow.emulator.engine import Engine, EngineError, NewEngine, engine_jid, until
 
 BOT, ANA, BEA = "447441395830", "5511900000001", "5511900000002"
 TO_BOT, TO_ANA = Jid(BOT, USER_SERVER), Jid(ANA, USER_SERVER)
@@ -41,8 +41,10 @@ def ana(emulator: Emulator) -> Phone:
 
 
 @pytest.fixture
-async def engine(new_engine: NewEngine) -> Engine:
+async def engine(emulator: Emulator, new_engine: NewEngine) -> Engine:
     """An engine that is linked with the bot's number and online."""
+    emulator.phones.add(BOT)
+    emulator.exchange.profiles.rename(BOT, "The bot")
     engine = new_engine()
     await engine.link(BOT)
     return engine
@@ -261,6 +263,62 @@ async def test_typing_is_seen_both_ways(ana: Phone, engine: Engine) -> None:
         TypingState.COMPOSING,
         TypingState.PAUSED,
     ]
+
+
+async def test_who_is_there_is_seen_both_ways(
+    emulator: Emulator, ana: Phone, engine: Engine
+) -> None:
+    await engine.call("SendPresence", b"available")
+    to = engine_jid(Jid(ana.lid, "lid"))
+    await engine.call("SubscribePresence", to, len(to))
+    away = await engine.event("Presence")
+    ana.open_whatsapp()
+    seen = len(engine.reports)
+    there = await engine.event("Presence", after=seen)
+    sent = await ana.send(TO_BOT, text("hello"))
+
+    assert (away["words"]["Unavailable"], there["words"]["Unavailable"]) == (True, False)
+    assert ana.sees(TO_BOT)
+    # An engine whose user is there says so in its receipts, too.
+    await ana.until(lambda: (1, ReceiptKind.DELIVERED) in kinds(ana, sent))
+    await engine.call("SendPresence", b"unavailable")
+    await until(lambda: not ana.sees(TO_BOT))
+
+
+async def test_two_bots_write_to_each_other(
+    emulator: Emulator, engine: Engine, new_engine: NewEngine
+) -> None:
+    other = new_engine()
+    await other.link(BEA)
+
+    await engine.send(Jid(BEA, USER_SERVER), text("ping"))
+    await other.message("ping")
+    await other.send(TO_BOT, text("pong"))
+    await engine.message("pong")
+    await engine.send(Jid(BEA, USER_SERVER), text("ping again"))
+    await other.message("ping again")
+
+    assert [said(letter) for letter in emulator.phones[BEA].inbox] == [
+        "ping",
+        "pong",
+        "ping again",
+    ]
+    assert [letter.own for letter in emulator.phones[BEA].inbox] == [False, True, False]
+
+
+async def test_two_bots_on_one_number_see_what_each_writes(
+    ana: Phone, engine: Engine, new_engine: NewEngine
+) -> None:
+    second = new_engine()
+    await second.link(BOT)
+
+    await ana.send(TO_BOT, text("hello both"))
+    await engine.message("hello both")
+    await second.message("hello both")
+    await engine.send(TO_ANA, text("from the first"))
+
+    copy = await second.message("from the first")
+    assert copy["words"]["Info"]["MessageSource"]["IsFromMe"]
 
 
 async def test_what_was_written_to_an_engine_that_was_away_comes_in_order(
