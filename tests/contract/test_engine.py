@@ -1,20 +1,16 @@
 """What every engine promises, held against each of them.
 
-`neonize` is the real library in its workers, linked with the emulator; `scripted` is the fake that
-other tests trust because it passes here.
+What travels over a link stands in `test_engine_messages.py`.
 """
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import pytest
 
-from sololine.core.ids import DeviceId
 from sololine.core.signals import (
     Banned,
     CredentialsInUse,
@@ -29,181 +25,25 @@ from sololine.core.signals import (
     QrIssued,
     Signal,
 )
-from sololine.emulator import faults
-from sololine.emulator.errors import Refused
-from sololine.emulator.server import Emulator
-from sololine.engine.link import NeonizeLink
-from sololine.engine.loopback import available, loopback_launch
-from sololine.engine.neonize import NeonizeEngine
-from sololine.engine.port import DeviceBusy, Engine, Link, LinkClosed
-from tests.fakes.engine import ScriptedEngine, ScriptedLink
+from sololine.engine.port import DeviceBusy, Engine, LinkClosed
+from tests.contract.engine_worlds import (
+    DEVICE,
+    NUMBER,
+    OTHER,
+    Heard,
+    World,
+    linked_up,
+    opened,
+)
 
 # On Python 3.11 pytest-asyncio would otherwise make a loop here that nobody closes.
 asyncio.set_event_loop(None)
 
-DEVICE = DeviceId("dev_one_1_1")
-OTHER = DeviceId("dev_two_1_1")
-NUMBER = "447441395830"
-DEADLINE_S = 30.0
-S = TypeVar("S", bound=Signal)
-
-
-class Heard:
-    """What a link has said so far; a `Deliver`."""
-
-    def __init__(self) -> None:
-        self.signals: list[Signal] = []
-        self._news = asyncio.Event()
-        self._seen = 0
-
-    def __call__(self, signal: Signal) -> None:
-        self.signals.append(signal)
-        self._news.set()
-
-    async def next(self, kind: type[S]) -> S:
-        """The next signal of that kind; earlier ones are passed over."""
-        async with asyncio.timeout(DEADLINE_S):
-            while True:
-                while self._seen < len(self.signals):
-                    self._seen += 1
-                    signal = self.signals[self._seen - 1]
-                    if isinstance(signal, kind):
-                        return signal
-                self._news.clear()
-                await self._news.wait()
-
-    @property
-    def kinds(self) -> list[type[Signal]]:
-        return [type(signal) for signal in self.signals]
-
-
-class World(Protocol):
-    """An engine, and the hands that hold the phones it links with."""
-
-    engine: Engine
-
-    async def scan(self, number: str, code: str) -> None: ...
-    async def enter_code(self, number: str, code: str) -> None: ...
-    def devices(self, number: str) -> int: ...
-    def unlink(self, device: DeviceId, number: str) -> None: ...
-    def drop(self, device: DeviceId, number: str) -> None: ...
-    def replace(self, device: DeviceId, number: str) -> None: ...
-    def ban_next_login(self, number: str) -> None: ...
-    def be_outdated(self) -> None: ...
-    async def scan_but_demand_passkey(self, number: str, code: str) -> None: ...
-    def crash(self, link: Any) -> None: ...
-
-
-class NeonizeWorld:
-    def __init__(self, engine: NeonizeEngine, emulator: Emulator) -> None:
-        self.engine: Engine = engine
-        self._emulator = emulator
-
-    async def scan(self, number: str, code: str) -> None:
-        await self._emulator.phones.add(number).scan(code)
-
-    async def enter_code(self, number: str, code: str) -> None:
-        await self._emulator.phones.add(number).enter_code(code)
-
-    def devices(self, number: str) -> int:
-        return len(self._emulator.phones.add(number).devices())
-
-    def unlink(self, device: DeviceId, number: str) -> None:
-        phone = self._emulator.phones[number]
-        phone.unlink(phone.devices()[0].device)
-
-    def drop(self, device: DeviceId, number: str) -> None:
-        self._arm(faults.Drop(), number)
-
-    def replace(self, device: DeviceId, number: str) -> None:
-        self._arm(faults.Replaced(), number)
-
-    def ban_next_login(self, number: str) -> None:
-        self._arm(faults.LoginFailure(reason=402, code=101, expire_s=3600), number)
-
-    def be_outdated(self) -> None:
-        self._arm(faults.ClientOutdated(), None)
-
-    async def scan_but_demand_passkey(self, number: str, code: str) -> None:
-        self._arm(faults.PasskeyDemand(), None)
-        with pytest.raises(Refused):
-            await self.scan(number, code)
-
-    def crash(self, link: Any) -> None:
-        assert isinstance(link, NeonizeLink)
-        assert link.pid is not None
-
-        os.kill(link.pid, signal.SIGKILL)
-
-    def _arm(self, fault: faults.Fault, number: str | None) -> None:
-        self._emulator.exchange.arm(fault, faults.Target(number=number))
-
-
-class ScriptedWorld:
-    def __init__(self, engine: ScriptedEngine) -> None:
-        self.engine: Engine = engine
-        self._whatsapp = engine.whatsapp
-
-    async def scan(self, number: str, code: str) -> None:
-        self._whatsapp.scan(code, number)
-
-    async def enter_code(self, number: str, code: str) -> None:
-        self._whatsapp.scan(code, number)
-
-    def devices(self, number: str) -> int:
-        return len(self._whatsapp.devices(number))
-
-    def unlink(self, device: DeviceId, number: str) -> None:
-        self._whatsapp.unlink(device)
-
-    def drop(self, device: DeviceId, number: str) -> None:
-        self._whatsapp.drop(device)
-
-    def replace(self, device: DeviceId, number: str) -> None:
-        self._whatsapp.replace(device)
-
-    def ban_next_login(self, number: str) -> None:
-        self._whatsapp.refuse_next(Banned(code=101, lasts=timedelta(hours=1)))
-
-    def be_outdated(self) -> None:
-        self._whatsapp.refuse_next(EngineOutdated())
-
-    async def scan_but_demand_passkey(self, number: str, code: str) -> None:
-        device = next(link.device for link in self._whatsapp.links.values() if link.code == code)
-        self._whatsapp.links[device].end(PasskeyRequired())
-
-    def crash(self, link: Any) -> None:
-        assert isinstance(link, ScriptedLink)
-        self._whatsapp.crash(link.device)
-
 
 @pytest.fixture(params=["scripted", "neonize"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    if request.param == "scripted":
-        yield ScriptedWorld(ScriptedEngine())
-        return
-    if reason := available():
-        pytest.skip(reason)
-    async with Emulator(tmp_path / "emulator") as emulator:
-        launch = loopback_launch(
-            port=emulator.port, ca_file=emulator.ca_file, root_public=emulator.root_public
-        )
-        engine = NeonizeEngine(tmp_path / "data", launch)
-        try:
-            yield NeonizeWorld(engine, emulator)
-        finally:
-            await engine.close()
-        assert emulator.unknown == []
-
-
-async def linked_up(
-    world: World, device: DeviceId = DEVICE, number: str = NUMBER
-) -> tuple[Link, Heard]:
-    heard = Heard()
-    link = await world.engine.link(device, heard)
-    await world.scan(number, (await heard.next(QrIssued)).code)
-    await heard.next(LinkUp)
-    return link, heard
+    async with opened(request.param, tmp_path) as world:
+        yield world
 
 
 async def linked_and_closed(world: World) -> None:

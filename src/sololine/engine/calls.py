@@ -272,6 +272,8 @@ def _why_not_sent(error: str) -> Exception:
     refused = _SERVER_ERROR.search(error)
     if refused is not None and refused[1].startswith("4"):
         return SendRefused(Failure.REFUSED, f"whatsapp refused it with error {refused[1]}")
-    if _DOWN in error:
+    if error.endswith(f": {_DOWN}"):
         return NotSent("the link is down")
+    # Without saying what it failed at, the library had sent it, and could not repeat it after the
+    # connection broke.
     return LinkClosed("whatsapp did not confirm the message")
