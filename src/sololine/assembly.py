@@ -12,10 +12,14 @@ from sololine.bus import Bus
 from sololine.bus.memory import MemoryBus
 from sololine.clock import SystemClock
 from sololine.core.ids import DEFAULT_TENANT
+from sololine.courier import Courier
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.neonize import NeonizeEngine
+from sololine.lines.manners import Manners
 from sololine.lines.process import process_slot
 from sololine.lines.switchboard import Switchboard
+from sololine.media_files import MediaFiles
+from sololine.outward import Outward
 from sololine.secret_file import kept
 from sololine.settings import Settings
 from sololine.store.migrate import migrate
@@ -68,23 +72,46 @@ async def assembled(
         settings: what the operator chose.
         launch: how workers are started, when not for the real WhatsApp.
     """
+    media = MediaFiles(settings.data_dir / "media")
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings))
         bus = await stack.enter_async_context(_bus(settings))
-        gateway = Gateway(
-            store=store, bus=bus, policy=settings.conflict_policy, region=settings.region
+        outward = await stack.enter_async_context(
+            Outward(allow_private=settings.allow_private_addresses)
         )
         if settings.only != "web":
             credentials = kept(settings.data_dir / "credentials-id", lambda: secrets.token_hex(16))
             if not await store.run(lambda tx: tx.deployment.bind(credentials)):
                 raise OtherCredentials
             process = stack.enter_context(process_slot(settings.data_dir))
+            courier = Courier(process, store=store, bus=bus, outward=outward)
+            await stack.enter_async_context(courier.running())
             engine = NeonizeEngine(settings.data_dir, launch)
             stack.push_async_callback(engine.close)
-            switchboard = Switchboard(process, store=store, bus=bus, engine=engine)
+            manners = Manners(
+                sends_per_minute=settings.sends_per_minute,
+                media=media,
+                media_at_arrival=settings.media_at_arrival,
+                media_max_bytes=settings.media_max_bytes,
+            )
+            switchboard = Switchboard(process, store=store, bus=bus, engine=engine, manners=manners)
             await stack.enter_async_context(switchboard.running())
-        doors = settings.only != "lines"
-        yield create_app(gateway, keyring_of(settings), version("sololine"), doors=doors)
+        gateway = Gateway(
+            store=store,
+            bus=bus,
+            policy=settings.conflict_policy,
+            region=settings.region,
+            media=media,
+            media_max_bytes=settings.media_max_bytes,
+            outward=outward,
+        )
+        yield create_app(
+            gateway,
+            keyring_of(settings),
+            version("sololine"),
+            doors=settings.only != "lines",
+            allowed_origins=settings.allowed_origins,
+        )
 
 
 @asynccontextmanager

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sololine.bus import EVENTS, SESSIONS, Bus, Notice
 from sololine.core.claim import Policy
 from sololine.core.ids import BotId, TenantId
 from sololine.media_files import MediaFiles
+from sololine.outward import Outward
 from sololine.store.store import Store
 
 _LOOK_EVERY_S: Final = 0.25
@@ -35,7 +36,7 @@ class Gateway:
     region: str | None = None
     media: MediaFiles | None = None
     media_max_bytes: int = 64 * 2**20
-    outward: Any = None
+    outward: Outward | None = None
 
     async def tell(self, tenant: TenantId, bot: BotId) -> None:
         """Let everyone look again at a bot's session and at its tenant's events."""

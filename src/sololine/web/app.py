@@ -7,7 +7,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from sololine.actions.gateway import Gateway
-from sololine.web import bots, events, health, problems, whatsapp
+from sololine.web import bots, events, health, problems, webhooks, whatsapp
 from sololine.web.auth import Keyring
 from sololine.web.body_cap import BodyCap
 
@@ -43,7 +43,7 @@ def create_app(
     app.include_router(health.router)
     if doors:
         every = APIRouter()
-        for door in (bots.router, whatsapp.router, events.router):
+        for door in (bots.router, whatsapp.router, events.router, webhooks.router):
             every.include_router(door)
         app.include_router(every, prefix="/v1")
         app.include_router(every, prefix="/api/v1", include_in_schema=False)
