@@ -228,13 +228,13 @@ def name(
 @app.command()
 def offline(number: Number) -> None:
     """Take a phone off the network: what is sent to it waits."""
-    _turn(number, "offline")
+    _turn(number, online=False)
 
 
 @app.command()
 def online(number: Number) -> None:
     """Bring a phone back: it gets what waited."""
-    _turn(number, "online")
+    _turn(number, online=True)
 
 
 def _send(number: str, order: dict[str, Any]) -> None:
@@ -242,10 +242,10 @@ def _send(number: str, order: dict[str, Any]) -> None:
         typer.echo(ask(whatsapp, "POST", f"/phones/{number}/messages", json=order)["id"])
 
 
-def _turn(number: str, state: str) -> None:
+def _turn(number: str, *, online: bool) -> None:
     with control() as whatsapp:
-        ask(whatsapp, "POST", f"/phones/{number}/{state}")
-    typer.echo(f"+{number} is {state}.")
+        ask(whatsapp, "PUT", f"/phones/{number}/online", json={"online": online})
+    typer.echo(f"+{number} is {'online' if online else 'offline'}.")
 
 
 def _chat(to: str, user: str) -> str:

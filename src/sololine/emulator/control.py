@@ -4,7 +4,6 @@ It has no password and can do everything to every account, so it must listen on 
 Numbers stand in its answers; QRs and codes never do, nor in its log.
 """
 
-import json
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -15,7 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sololine.emulator import bodies, control_groups
 from sololine.emulator.accounts import Companion
+from sololine.emulator.control_letters import LetterRoutes
+from sololine.emulator.control_phone import PhoneRoutes
 from sololine.emulator.errors import (
     BrokenMedia,
     ExpiredQr,
@@ -61,12 +63,6 @@ STATUS: Final[dict[type[Refused], HTTPStatus]] = {
     PhoneOffline: HTTPStatus.CONFLICT,
 }
 
-_MAX_BODY: Final = 16 * 1024
-
-
-class _BadBody(Exception):
-    """The request's body is not what it must be."""
-
 
 def control_app(emulator: Emulator) -> Starlette:
     """The HTTP application; it drives the emulator in the same event loop."""
@@ -84,9 +80,12 @@ def control_app(emulator: Emulator) -> Starlette:
         )
 
     async def add_phone(request: Request) -> Response:
-        number = await _word(request, "number")
+        words = await bodies.words(request)
+        number = bodies.text(words, "number")
         existed = number in emulator.exchange.world.accounts
         phone = emulator.phones.add(number)
+        if not existed and "name" in words:
+            phone.name = bodies.text(words, "name")
         status = HTTPStatus.OK if existed else HTTPStatus.CREATED
         return JSONResponse(_phone(phone), status)
 
@@ -98,11 +97,11 @@ def control_app(emulator: Emulator) -> Starlette:
 
     async def scan(request: Request) -> Response:
         phone = _asked(emulator, request)
-        return JSONResponse(_linked(await phone.scan(await _word(request, "qr"))))
+        return JSONResponse(_linked(await phone.scan(await bodies.word(request, "qr"))))
 
     async def enter_code(request: Request) -> Response:
         phone = _asked(emulator, request)
-        return JSONResponse(_linked(await phone.enter_code(await _word(request, "code"))))
+        return JSONResponse(_linked(await phone.enter_code(await bodies.word(request, "code"))))
 
     async def list_devices(request: Request) -> Response:
         devices = _asked(emulator, request).devices()
@@ -113,7 +112,7 @@ def control_app(emulator: Emulator) -> Starlette:
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def arm_fault(request: Request) -> Response:
-        fault, target, times = fault_from(await _words(request))
+        fault, target, times = fault_from(await bodies.words(request))
         armed = emulator.exchange.arm(fault, target, times)
         return JSONResponse(words_for(armed), HTTPStatus.CREATED)
 
@@ -138,9 +137,12 @@ def control_app(emulator: Emulator) -> Starlette:
             Route("/faults", arm_fault, methods=["POST"]),
             Route("/faults", list_faults),
             Route("/faults", clear_faults, methods=["DELETE"]),
+            *LetterRoutes(emulator).routes(),
+            *PhoneRoutes(emulator).routes(),
+            *control_groups.routes(emulator),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
-        exception_handlers={Refused: _refused, _BadBody: _bad_body},
+        exception_handlers={Refused: _refused, bodies.BadBody: _bad_body},
     )
 
 
@@ -148,34 +150,15 @@ def _asked(emulator: Emulator, request: Request) -> Phone:
     return emulator.phones[request.path_params["number"]]
 
 
-async def _words(request: Request) -> dict[str, Any]:
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        # A web page can post plain text to loopback unasked, but not this.
-        raise _BadBody("the body must be JSON, and its content type application/json")
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _MAX_BODY:
-            raise _BadBody(f"the body may have {_MAX_BODY} bytes at most")
-    try:
-        words = json.loads(bytes(body))
-    except ValueError:
-        raise _BadBody("the body must be JSON") from None
-    if not isinstance(words, dict):
-        raise _BadBody("the body must be a JSON object")
-    return words
-
-
-async def _word(request: Request, name: str) -> str:
-    word = (await _words(request)).get(name)
-    if not isinstance(word, str):
-        raise _BadBody(f"the body needs {name}, a text")
-    return word
-
-
 def _phone(phone: Phone) -> dict[str, Any]:
     devices = [_device(device) for device in phone.devices()]
-    return {"number": phone.number, "lid": phone.lid, "devices": devices}
+    return {
+        "number": phone.number,
+        "lid": phone.lid,
+        "name": phone.name,
+        "online": phone.online,
+        "devices": devices,
+    }
 
 
 def _device(companion: Companion) -> dict[str, Any]:

@@ -307,6 +307,7 @@ def test_a_phone_is_named_and_shown(run: Run, service: FakeService, tmp_path: Pa
 
 @pytest.mark.parametrize("state", ["offline", "online"])
 def test_a_phone_goes_offline_and_comes_back(run: Run, service: FakeService, state: str) -> None:
-    service.answers("POST", f"{PHONE}/{state}", b"", 204)
+    service.answers("PUT", f"{PHONE}/online", b"", 204)
 
     assert run("phone", state, NUMBER).output == f"+{DIGITS} is {state}.\n"
+    assert service.bodies("PUT", f"{PHONE}/online") == [{"online": state == "online"}]

@@ -27,7 +27,13 @@ async def test_a_phone_is_added_once_and_shown(
     first = await http.post("/phones", json={"number": NUMBER})
     second = await http.post("/phones", json={"number": NUMBER})
 
-    shown = {"number": NUMBER, "lid": emulator.phones[NUMBER].lid, "devices": []}
+    shown = {
+        "number": NUMBER,
+        "lid": emulator.phones[NUMBER].lid,
+        "name": "",
+        "online": True,
+        "devices": [],
+    }
     assert (first.status_code, first.json()) == (201, shown)
     assert (second.status_code, second.json()) == (200, shown)
     assert (await http.get("/phones")).json() == {"phones": [shown]}
