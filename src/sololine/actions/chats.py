@@ -120,8 +120,8 @@ async def check_numbers(
 
 async def contact(
     gateway: Gateway, caller: Caller, bot: str, person: str, *, user: UserId | None
-) -> Mapping[str, Any]:
-    """What WhatsApp shows of a person, as `core.chore.ShowContact` answers.
+) -> tuple[ChatId, Mapping[str, Any]]:
+    """The person's chat, and what WhatsApp shows of them, as `core.chore.ShowContact` answers.
 
     Raises:
         InvalidNumber, InvalidInput: the text names no person.
@@ -132,7 +132,7 @@ async def contact(
     chat = await _named(gateway, asker, person, "number")
     if is_group(chat):
         raise InvalidInput("This is a group. Ask for it among the groups.", field="number")
-    return await ask(gateway, asker, ShowContact(chat=chat), missing=NotOnWhatsApp)
+    return chat, await ask(gateway, asker, ShowContact(chat=chat), missing=NotOnWhatsApp)
 
 
 async def groups(

@@ -32,7 +32,7 @@ from sololine.core.ids import BotId, MediaId, MessageId, UserId
 from sololine.core.media import Media, Place, labelled
 from sololine.media_files import MediaFiles
 from sololine.media_type import HEAD_BYTES, sniff
-from sololine.outward import ForbiddenAddress, InvalidUrl, TooLarge, Unreachable
+from sololine.outward import ForbiddenAddress, InvalidUrl, OutwardError, TooLarge
 from sololine.store.transaction import Transaction
 
 FETCHED_WITHIN_S: Final = 60.0
@@ -97,19 +97,25 @@ async def fetched_from(gateway: Gateway, url: str, *, file_name: str) -> AsyncIt
     Raises:
         UrlNotAllowed, UrlUnreachable, MediaTooLarge, InvalidInput: it could not be had.
     """
-    if gateway.outward is None:
-        raise UrlNotAllowed(field="media.url")
+    assert gateway.outward is not None  # noqa: S101 — who opens doors hands in a way out
     async with _drafted(gateway) as (media, draft):
         try:
             got = await gateway.outward.fetch(url, draft, gateway.media_max_bytes, URL_WITHIN_S)
-        except (ForbiddenAddress, InvalidUrl) as error:
-            raise UrlNotAllowed(field="media.url") from error
-        except Unreachable as error:
-            raise UrlUnreachable(field="media.url") from error
         except TooLarge as error:
             raise MediaTooLarge(max_bytes=gateway.media_max_bytes) from error
-        name = file_name or labelled(url.partition("?")[0].partition("#")[0])
-        async with _kept(gateway, media, draft, got.size, got.sha256, name, got.mime_type) as taken:
+        except (ForbiddenAddress, InvalidUrl) as error:
+            raise UrlNotAllowed(str(error), field="media.url") from error
+        except OutwardError as error:
+            raise UrlUnreachable(str(error), field="media.url") from error
+        name = labelled(file_name or url.partition("?")[0].partition("#")[0])
+        taken = Taken(
+            id=media,
+            mime_type=await _type_of(draft, name, got.mime_type or None),
+            size=got.size,
+            sha256=got.sha256,
+            file_name=name,
+        )
+        async with _kept(gateway, draft, taken):
             yield taken
 
 

@@ -89,29 +89,15 @@ class InvalidNumber(InvalidInput):
 
 
 class UrlNotAllowed(InvalidInput):
-    """The URL leads where we do not go: into a private network, or past plain HTTP."""
+    """The URL leads where we do not go: into a private network, or past HTTP."""
 
     code = "url_not_allowed"
-
-    def __init__(self, *, field: str | None = None) -> None:
-        super().__init__(
-            "The URL is not one that may be fetched. Send an http or https URL on the public "
-            "internet, or send the file itself.",
-            field=field,
-        )
 
 
 class UrlUnreachable(InvalidInput):
     """Nothing could be fetched from the URL."""
 
     code = "url_unreachable"
-
-    def __init__(self, *, field: str | None = None) -> None:
-        super().__init__(
-            "The file could not be fetched from its URL. Check that it answers with status 200 "
-            "and without a redirect, or send the file itself.",
-            field=field,
-        )
 
 
 class MediaTooLarge(SololineError):

@@ -68,9 +68,22 @@ async def authenticated(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> Caller:
     """The caller of a request."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is not None:
+        return known
     keyring: Keyring = request.app.state.keyring
     given = key or (bearer.credentials if bearer else None)
     return await keyring.caller(gateway_of(request), given)
+
+
+async def authenticate_first(request: Request) -> None:
+    """Find out who calls before the body is read; `authenticated` then knows it.
+
+    Raises:
+        NotAuthenticated: there is no key, or nobody's.
+    """
+    key, bearer = await _header(request), await _bearer(request)
+    request.state.caller = await authenticated(request, key, bearer)
 
 
 async def authenticated_socket(socket: WebSocket) -> Caller:

@@ -1,5 +1,6 @@
 """A cap on request bodies, held while they arrive: a body too large is never kept in memory."""
 
+from collections.abc import Callable
 from typing import Final
 
 from starlette.responses import JSONResponse
@@ -17,15 +18,26 @@ class BodyCap:
 
     The body is read here, before the application sees the request: our bodies are small, and an
     application that fails while it reads would answer something else.
+
+    Args:
+        app: the application.
+        max_bytes: how large a body may be.
+        left: tells the few requests whose body the application itself reads under a cap.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int = MAX_BODY_BYTES,
+        left: Callable[[Scope], bool] = lambda _: False,
+    ) -> None:
         self._app = app
         self._max = max_bytes
+        self._left = left
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body and pass the request on, or refuse it."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self._left(scope):
             await self._app(scope, receive, send)
             return
         body, seen, more = bytearray(), 0, True
