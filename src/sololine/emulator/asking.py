@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.world import World
+from sololine.wire.jid import Jid
 from sololine.wire.node import Node
 from sololine.wire.signal.bundle import PrekeyBundle
 
@@ -31,6 +32,10 @@ def _no_bundle(_: str) -> PrekeyBundle:
     raise QueryRefused(404, "item-not-found")
 
 
+def _forget(*_: object) -> None:
+    """Nobody wants to know who was told what."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """One question of a companion that is logged in, or of a client that is not (`key` None)."""
@@ -41,6 +46,8 @@ class Query:
     now: datetime
     phone_bundle: Callable[[str], PrekeyBundle] = _no_bundle
     """Gives the prekey bundle of the phone of a number."""
+    told_devices: Callable[[DeviceKey, str, Jid], None] = _forget
+    """Is called when the asker is told the devices of a number, which it knows by that address."""
 
     @property
     def subject(self) -> Node:

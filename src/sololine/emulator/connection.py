@@ -241,6 +241,7 @@ class Connection:
                     key=self.key,
                     now=self._exchange.now(),
                     phone_bundle=self._exchange.delivery.bundle,
+                    told_devices=self._exchange.device_lists.tell,
                 )
                 answer = queries.answer(query)
         except queries.UnknownQuery as unknown:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from sololine.emulator import group_life, profile_life, stanzas
 from sololine.emulator.accounts import Companion, DeviceKey
 from sololine.emulator.delivery import Delivery
+from sololine.emulator.device_lists import DeviceLists
 from sololine.emulator.errors import LinkingBroken, PasskeyDemanded, UnknownCode
 from sololine.emulator.facts import Fact, LoginDenied, UnlinkedBy
 from sololine.emulator.faults import Armed, Fault, Faults, PasskeyDemand, Striking, Target
@@ -102,6 +103,7 @@ class Exchange:
         self._codes: dict[str, CodeRequest] = {}
         self.journal = Journal()
         self.delivery = Delivery(connections=self._online, faults=self.faults, journal=self.journal)
+        self.device_lists = DeviceLists(self.delivery, now=now)
         self.post = Post(self.world, self.delivery, now=now, note_unknown=self.note_unknown)
         self._receipts = Receipts(
             self.world, self.delivery, now=now, note_unknown=self.note_unknown
@@ -237,6 +239,7 @@ class Exchange:
         self._waiting.pop(pairing.id, None)
         outcome = self._outcomes.pop(pairing.id, None)
         if pairing.offer is not None and companion is not None:
+            self.device_lists.change(pairing.offer.key.number)
             self.profiles.introduce(pairing.offer.key)
         if outcome is not None and companion is not None and not outcome.done():
             outcome.set_result(companion)
@@ -325,6 +328,8 @@ class Exchange:
         """
         self.world.unlink(key, by)
         self.post.forget(key)
+        self.device_lists.forget(key)
+        self.device_lists.change(key.number)
         client = self._online.pop(key, None)
         self.presences.leave(key)
         if client is not None and by is not UnlinkedBy.CLIENT:

@@ -149,6 +149,9 @@ def _usync_user(query: Query, user: Node, protocols: tuple[Node, ...]) -> Node:
         if write is None:
             raise UnknownQuery(f"{query.node.summary}, protocol {protocol.tag}")
         content += write(query, account, asked_as)
+    told = attrs["jid"]
+    if account and query.key and told and any(p.tag == "devices" for p in protocols):
+        query.told_devices(query.key, account.number, told)
     return Node.make("user", attrs, content)
 
 

@@ -1,5 +1,6 @@
 """The real engine and phones write to each other."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -268,7 +269,10 @@ async def test_typing_is_seen_both_ways(ana: Phone, engine: Engine) -> None:
 async def test_who_is_there_is_seen_both_ways(
     emulator: Emulator, ana: Phone, engine: Engine
 ) -> None:
-    await engine.call("SendPresence", b"available")
+    # The engine may not say so before it knows its name, a moment after it is connected.
+    async with asyncio.timeout(10):
+        while await engine.call("SendPresence", b"available"):
+            await asyncio.sleep(0.02)
     to = engine_jid(Jid(ana.lid, "lid"))
     await engine.call("SubscribePresence", to, len(to))
     away = await engine.event("Presence")
@@ -304,6 +308,23 @@ async def test_two_bots_write_to_each_other(
         "ping again",
     ]
     assert [letter.own for letter in emulator.phones[BEA].inbox] == [False, True, False]
+
+
+async def test_a_bot_that_is_linked_later_gets_what_is_written_from_then_on(
+    ana: Phone, engine: Engine, new_engine: NewEngine, group: Group
+) -> None:
+    await engine.send(Jid(BEA, USER_SERVER), text("before"))
+    await engine.send(group.jid, text("before"))
+    await ana.send(group.jid, text("before"))
+    later = new_engine()
+    await later.link(BEA)
+
+    await engine.send(Jid(BEA, USER_SERVER), text("to you"))
+    await later.message("to you")
+    await engine.send(group.jid, text("to all"))
+    await later.message("to all")
+    await ana.send(group.jid, text("to all from a phone"))
+    await later.message("to all from a phone")
 
 
 async def test_two_bots_on_one_number_see_what_each_writes(
