@@ -1,4 +1,4 @@
-"""Messages and their companions, for the store's tests: made and stored as lines and doors do it."""
+"""Messages and their companions for the store's tests, stored as lines and doors do it."""
 
 import itertools
 from collections.abc import Sequence

@@ -15,7 +15,8 @@ from sololine.store.tables import chores
 _row: Final = chores.c
 
 _ADD: Final = insert(chores)
-_OPEN: Final = (
+# A query of its own (CTE): PostgreSQL might do one within IN once a row, and begin too many.
+_open: Final = (
     select(_row.id)
     .where(
         _row.bot_id == bindparam("bot"),
@@ -25,10 +26,11 @@ _OPEN: Final = (
     .order_by(_row.expires_at, _row.id)
     .limit(bindparam("page"))
     .with_for_update(skip_locked=True)
+    .cte("open")
 )
 _BEGIN: Final = (
     update(chores)
-    .where(_row.id.in_(_OPEN.scalar_subquery()))
+    .where(_row.id.in_(select(_open.c.id)))
     .values(state=ChoreState.BEGUN.value)
     .returning(*_row)
 )

@@ -69,16 +69,18 @@ _NEXT_DUE: Final = select(func.min(_queues.c.due_at).label("due_at"))
 _NEXT_FREE: Final = select(func.min(_row.taken_until).label("due_at")).where(
     _row.taken_by.is_not(None)
 )
+# A query of its own (CTE): PostgreSQL might do one within IN once a row, and take too many.
 _due: Final = (
     select(_row.id)
     .where(_row.webhook_id == bindparam("webhook"), _WAITS, _row.due_at <= bindparam("now"), _FREE)
     .order_by(_row.due_at)
     .limit(bindparam("page"))
     .with_for_update(skip_locked=True)
+    .cte("due")
 )
 _TAKE: Final = (
     update(deliveries)
-    .where(_row.id.in_(_due.scalar_subquery()))
+    .where(_row.id.in_(select(_due.c.id)))
     .values(taken_by=bindparam("process"), taken_until=bindparam("until"))
     .returning(*_row)
 )
@@ -136,25 +138,33 @@ class Deliveries:
             but: webhooks to take nothing from.
         """
         self._connection.comes_last()
-        now = self._connection.now
-        asked = {"now": millis(now), "page": limit, "others": sorted(but)}
-        queues = await self._connection.rows(_QUEUES, asked)
+        asked = {"now": millis(self._connection.now), "page": limit, "others": sorted(but)}
+        queues = [row["id"] for row in await self._connection.rows(_QUEUES, asked)]
         taken = list[Delivery]()
-        for place, queue in enumerate(queues):
-            # An equal share of what is left; what one does not need is left to those behind it.
-            share = -(-(limit - len(taken)) // (len(queues) - place))
-            rows = await self._connection.rows(
-                _TAKE,
-                {
-                    "webhook": queue["id"],
-                    "now": millis(now),
-                    "page": share,
-                    "process": process,
-                    "until": millis(now + lasts),
-                },
-            )
-            taken += map(_delivery, rows)
+        # An equal share for each; what one leaves goes to those who have more, round after round.
+        while queues and len(taken) < limit:
+            share = -(-(limit - len(taken)) // len(queues))
+            hungry = list[WebhookId]()
+            for webhook in queues:
+                some = await self._taken(webhook, process, min(share, limit - len(taken)), lasts)
+                taken += some
+                if len(some) == share:
+                    hungry.append(webhook)
+            queues = hungry
         return sorted(taken, key=lambda delivery: (delivery.due_at, delivery.seq))
+
+    async def _taken(
+        self, webhook: WebhookId, process: ProcessId, limit: int, lasts: timedelta
+    ) -> list[Delivery]:
+        now = self._connection.now
+        values = {
+            "webhook": webhook,
+            "now": millis(now),
+            "page": limit,
+            "process": process,
+            "until": millis(now + lasts),
+        }
+        return [_delivery(row) for row in await self._connection.rows(_TAKE, values)]
 
     async def save(self, deliveries: Sequence[Delivery]) -> None:
         """Store what became of deliveries, and give them back."""

@@ -1,0 +1,87 @@
+"""Media are rows that say what a file is and where its bytes are."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from sololine.core.content import File
+from sololine.core.ids import BotId, MediaId
+from sololine.core.media import Media, MediaKind, Place
+from sololine.store.errors import Raced
+from sololine.store.store import Store
+from sololine.store.transaction import Transaction
+from tests.contract.store_scenes import added
+from tests.contract.store_talk import file_of, stored
+
+
+async def kept(store: Store, bot: BotId, count: int = 1) -> list[Media]:
+    async def work(tx: Transaction) -> list[Media]:
+        media = [file_of(bot, tx.now) for _ in range(count)]
+        await tx.media.add(media)
+        return media
+
+    return await store.run(work)
+
+
+def carrying(media: MediaId) -> dict[str, File]:
+    return {"content": File(kind=MediaKind.IMAGE, media=media, mime_type="image/png")}
+
+
+async def test_a_file_is_read_as_it_was_written(store: Store) -> None:
+    bot, other = await added(store), await added(store)
+
+    async def work(tx: Transaction) -> Media:
+        media = file_of(bot, tx.now, file_name="ünï\x00.png", sha256="00ff", place=Place.GONE)
+        await tx.media.add([media])
+        return media
+
+    media = await store.run(work)
+    async with store.read() as tx:
+        assert await tx.media.get(bot, media.id) == replace(media, file_name="ünï.png")
+        assert await tx.media.get(other, media.id) is None
+
+
+async def test_files_are_found_by_their_ids(store: Store) -> None:
+    bot, other = await added(store), await added(store)
+    one, two, three = await kept(store, bot, 3)
+    async with store.read() as tx:
+        assert await tx.media.many(bot, [one.id, three.id, MediaId("med_no")]) == {
+            one.id: one,
+            three.id: three,
+        }
+        assert await tx.media.many(bot, []) == {}
+        assert await tx.media.many(other, [two.id]) == {}
+
+
+async def test_a_file_that_was_fetched_is_stored_and_known_by_its_hash(store: Store) -> None:
+    bot = await added(store)
+    media, untouched = await kept(store, bot, 2)
+    fetched = replace(media, place=Place.STORED, size=2**40, sha256="ff", mime_type="image/webp")
+    await store.run(lambda tx: tx.media.save(fetched))
+    async with store.read() as tx:
+        assert await tx.media.get(bot, media.id) == fetched
+        assert await tx.media.get(bot, untouched.id) == untouched
+
+
+async def test_a_file_knows_the_first_message_that_carries_it(store: Store) -> None:
+    bot, other = await added(store), await added(store)
+    media, alone = await kept(store, bot, 2)
+    first, _ = await stored(store, bot, carrying(media.id), carrying(media.id))
+    async with store.read() as tx:
+        assert await tx.media.message_of(bot, media.id) == first.id
+        assert await tx.media.message_of(bot, alone.id) is None
+        assert await tx.media.message_of(other, media.id) is None
+
+
+async def test_no_message_carries_a_file_that_is_not_there(store: Store) -> None:
+    bot = await added(store)
+    with pytest.raises(DBAPIError):
+        await stored(store, bot, carrying(MediaId("med_no")))
+
+
+async def test_an_id_is_taken_once(store: Store) -> None:
+    bot = await added(store)
+    media = await kept(store, bot)
+    with pytest.raises(Raced):
+        await store.run(lambda tx: tx.media.add(media))

@@ -1,0 +1,167 @@
+"""What is asked often is found by an index: no such query reads a table from end to end.
+
+The queries are caught as they go to the driver, and the database is asked how it would do them.
+PostgreSQL is told to scan only where there is no other way, since it would with tables this small.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import event, text
+
+from sololine.core.chat import ChatId, Touch
+from sololine.core.chore import ChoreFailure
+from sololine.core.content import Kind
+from sololine.core.ids import (
+    DEFAULT_TENANT,
+    BotId,
+    ChoreId,
+    DeliveryId,
+    MediaId,
+    MessageId,
+    WebhookId,
+)
+from sololine.core.webhook import DeliveryState
+from sololine.store.store import Store
+from sololine.store.transaction import Transaction
+from tests.contract.store_scenes import HERE, locked, new_bot
+from tests.contract.store_talk import (
+    ANA,
+    asked,
+    heard,
+    hooked,
+    logged,
+    stored,
+)
+
+BOT: Final = BotId("bot_a")
+WEBHOOK: Final = WebhookId("whk_a")
+MEDIA: Final = MediaId("med_a")
+MESSAGE: Final = MessageId("msg_a")
+CHORE: Final = ChoreId("cho_a")
+PAGE: Final = dict[str, Any](before=9, limit=3)
+
+SMALL: Final = {"webhooks", "queues", "due", "open", "CONSTANT"}
+"""Read from end to end on purpose: all webhooks of a deployment are few, the rest are results."""
+
+
+async def _bot(tx: Transaction) -> None:
+    await tx.bots.add(replace(new_bot(tx.now), id=BOT))
+
+
+Work = Callable[[Transaction], Awaitable[object]]
+
+
+async def _batch(tx: Transaction) -> None:
+    """What a line does with what it heard."""
+    await locked(tx, BOT)
+    events = await logged(tx, BOT, 2)
+    messages = [heard(BOT, each.seq, tx.now) for each in events]
+    await tx.messages.add(messages, {messages[0].id: b"form"})
+    await tx.messages.save(messages, {messages[0].id: b"form"})
+    await tx.deliveries.save(await tx.deliveries.take(HERE, 3, timedelta(minutes=1)))
+
+
+HOT: Final[dict[str, Work]] = {
+    "message by id": lambda tx: tx.messages.get(BOT, MESSAGE),
+    "messages by id": lambda tx: tx.messages.many(BOT, [MESSAGE, MessageId("msg_b")]),
+    "messages by WhatsApp's id": lambda tx: tx.messages.known(BOT, ["A", "B"]),
+    "message by request": lambda tx: tx.messages.asked_for(
+        BOT, idempotency_key="a", client_ref="b"
+    ),
+    "waiting": lambda tx: tx.messages.waiting(BOT, 10),
+    "sending": lambda tx: tx.messages.sending(BOT),
+    "all queued": lambda tx: tx.messages.fail_waiting(BOT),
+    "page of a bot": lambda tx: tx.messages.page(BOT, chat=None, **PAGE),
+    "page of a chat": lambda tx: tx.messages.page(BOT, chat=ANA, kinds=[Kind.TEXT], **PAGE),
+    "reactions": lambda tx: tx.messages.reactions(BOT, ["A", "B"]),
+    "answered": lambda tx: tx.messages.answered(BOT, ANA, tx.now),
+    "form": lambda tx: tx.messages.form(BOT, MESSAGE),
+    "chat": lambda tx: tx.chats.get(BOT, ANA),
+    "chats by id": lambda tx: tx.chats.many(BOT, [ANA, ChatId("1")]),
+    "chats by LID": lambda tx: tx.chats.of_lids(BOT, ["1@lid", "2@lid"]),
+    "page of chats": lambda tx: tx.chats.page(BOT, **PAGE),
+    "touch": lambda tx: tx.chats.touch(BOT, DEFAULT_TENANT, [Touch(id=ANA)]),
+    "media by id": lambda tx: tx.media.many(BOT, [MEDIA]),
+    "message of a file": lambda tx: tx.media.message_of(BOT, MEDIA),
+    "chores to begin": lambda tx: tx.chores.begin(BOT, 10),
+    "chores to void": lambda tx: tx.chores.void(BOT),
+    "chore done": lambda tx: tx.chores.done(CHORE, {}),
+    "chore failed": lambda tx: tx.chores.failed(CHORE, ChoreFailure.REFUSED),
+    "chores to clean": lambda tx: tx.chores.clean(tx.now - timedelta(days=1)),
+    "training": lambda tx: tx.trainings.get(BOT),
+    "webhooks of a tenant": lambda tx: tx.webhooks.of_tenant(DEFAULT_TENANT),
+    "webhook deleted": lambda tx: tx.webhooks.delete(DEFAULT_TENANT, WEBHOOK),
+    "deliveries to take": lambda tx: tx.deliveries.take(HERE, 10, timedelta(minutes=1)),
+    "next due": lambda tx: tx.deliveries.next_due(),
+    "released": lambda tx: tx.deliveries.release(HERE),
+    "page of deliveries": lambda tx: tx.deliveries.page(DEFAULT_TENANT, WEBHOOK, **PAGE),
+    "failed deliveries": lambda tx: tx.deliveries.page(
+        DEFAULT_TENANT, WEBHOOK, state=DeliveryState.FAILED, **PAGE
+    ),
+    "redriven": lambda tx: tx.deliveries.redrive(DEFAULT_TENANT, WEBHOOK, DeliveryId("dlv_a")),
+    "all redriven": lambda tx: tx.deliveries.redrive(DEFAULT_TENANT, WEBHOOK, None),
+    "events by place": lambda tx: tx.events.many(DEFAULT_TENANT, [1, 2]),
+    "events after": lambda tx: tx.events.after(DEFAULT_TENANT, 1, 10),
+    "a batch of messages": _batch,
+    "a bot deleted": lambda tx: tx.bots.delete(BOT),
+}
+
+
+@contextmanager
+def caught(store: Store) -> Iterator[list[tuple[str, Any]]]:
+    """The statements that go to the driver meanwhile, with the values of the first row of each."""
+    statements = list[tuple[str, Any]]()
+
+    def catch(_: Any, __: Any, statement: str, values: Any, ___: Any, many: bool) -> None:  # noqa: FBT001 — SQLAlchemy calls it
+        statements.append((statement, values[0] if many else values))
+
+    engine = store._database.writer.sync_engine
+    event.listen(engine, "before_cursor_execute", catch)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", catch)
+
+
+async def scanned(store: Store, statement: str, values: Any) -> set[str]:
+    """The tables that the database would read from end to end."""
+    engine = store._database.writer
+    lite = engine.dialect.name == "sqlite"
+    async with engine.connect() as connection:
+        if not lite:
+            await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        explain = "EXPLAIN QUERY PLAN " if lite else "EXPLAIN "
+        rows = (await connection.exec_driver_sql(explain + statement, values)).all()
+        await connection.rollback()
+    plan = "\n".join(str(row[-1]) for row in rows)
+    return set(re.findall(r"^SCAN (\w+)" if lite else r"Seq Scan on (\w+)", plan, re.MULTILINE))
+
+
+@pytest.mark.parametrize("asks", HOT)
+async def test_it_is_found_by_an_index(store: Store, asks: str) -> None:
+    await store.run(_bot)
+    await hooked(store)
+    await stored(store, BOT, {}, make=asked)
+    with caught(store) as statements:
+        await store.run(HOT[asks])
+    found = {
+        (table, statement)
+        for statement, values in statements
+        if not statement.startswith("BEGIN")
+        for table in await scanned(store, statement, values)
+    }
+    assert statements
+    assert not {(table, statement) for table, statement in found if table not in SMALL}
+
+
+async def test_a_scan_would_be_noticed(store: Store) -> None:
+    with caught(store) as statements:
+        async with store._database.writer.begin() as connection:
+            await connection.execute(text("SELECT id FROM messages WHERE sender_name = 'Ana'"))
+    assert await scanned(store, *statements[-1]) == {"messages"}
