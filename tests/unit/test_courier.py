@@ -1,0 +1,325 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from standardwebhooks import Webhook as Verifier
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from sololine.actions import webhooks
+from sololine.actions.gateway import Gateway
+from sololine.actions.webhooks import Changes
+from sololine.bus import EVENTS, Notice
+from sololine.core.events import EventType
+from sololine.core.ids import ProcessId
+from sololine.core.webhook import (
+    PAUSED_AFTER,
+    PAUSED_AFTER_AT_LEAST,
+    RETRIED_AFTER,
+    Delivery,
+    DeliveryState,
+    Webhook,
+    WebhookState,
+)
+from sololine.courier import AT_ONCE_EACH, Courier, Outcome, settle, signed
+from sololine.outward import Answer, ForbiddenAddress, Outward, Unreachable
+from sololine.store.transaction import Transaction
+from tests.unit.scenes import KEY_CALLER, NOON, connect, new_bot, until
+
+URL = "https://hooks.example.com/in"
+SLOW = "https://slow.example.com/in"
+
+
+@dataclass(slots=True)
+class World(Outward):
+    """Receivers in memory: what was posted, and what each address answers.
+
+    It stands in for the network alone; `Outward` itself is tested with real servers.
+    """
+
+    posted: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    answers: dict[str, Callable[[], Answer]] = field(default_factory=dict)
+    hanging: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def check(self, url: str) -> None:
+        pass
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Answer:
+        self.posted.append((url, dict(headers), body))
+        if url == SLOW:
+            await self.hanging.wait()
+        return self.answers.get(url, lambda: Answer(status=204))()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def telling(gateway: Gateway, world: World) -> Gateway:
+    return replace(gateway, outward=world)
+
+
+@pytest.fixture
+async def courier(telling: Gateway, world: World) -> AsyncIterator[Courier]:
+    made = Courier(ProcessId("here:0"), store=telling.store, bus=telling.bus, outward=world)
+    async with made.running():
+        yield made
+
+
+async def hook(telling: Gateway, *types: EventType, url: str = URL) -> Webhook:
+    return await webhooks.create(telling, KEY_CALLER, url=url, types=types)
+
+
+async def sent(telling: Gateway, of: Webhook) -> list[Delivery]:
+    """The webhook's deliveries, the first event's first."""
+    found = await webhooks.deliveries(
+        telling, KEY_CALLER, of.id, before=None, limit=200, state=None
+    )
+    return found[::-1]
+
+
+async def settled(telling: Gateway, of: Webhook, state: DeliveryState, count: int = 1) -> None:
+    async def done() -> bool:
+        found = await sent(telling, of)
+        return sum(each.state is state for each in found) >= count
+
+    await until(done, f"{count} deliveries {state.value}")
+
+
+async def tried(telling: Gateway, of: Webhook, count: int = 1) -> Delivery:
+    async def done() -> Delivery | None:
+        first = (await sent(telling, of))[0]
+        return first if first.tries >= count else None
+
+    return await until(done, f"{count} tries")
+
+
+async def later(telling: Gateway, by: timedelta) -> None:
+    """Let time pass, and let the courier look at once."""
+    telling.store.shift += by
+    await telling.bus.publish(Notice(topic=EVENTS, key=KEY_CALLER.tenant))
+
+
+async def test_an_event_is_posted_signed_to_the_webhook_that_wants_it(
+    telling: Gateway, world: World, courier: Courier
+) -> None:
+    mine = await hook(telling, EventType.BOT_CREATED)
+    bot = await new_bot(telling)
+    await connect(telling, bot)
+    await settled(telling, mine, DeliveryState.DELIVERED)
+
+    ((url, headers, body),) = world.posted
+    (delivery,) = await sent(telling, mine)
+    event = Verifier(mine.secret).verify(body, headers)
+    assert (url, headers["webhook-id"]) == (URL, delivery.id)
+    assert headers["content-type"] == "application/json"
+    assert (event["type"], event["botId"], event["seq"]) == ("bot.created", bot, delivery.seq)
+    assert (delivery.tries, delivery.status, delivery.error) == (1, 204, "")
+
+
+async def test_a_signature_is_of_this_body_secret_and_id() -> None:
+    secret = webhooks.new_secret()
+    headers = signed(secret, "dlv_1", datetime.now(UTC), '{"a":1}')  # type: ignore[arg-type]
+
+    assert Verifier(secret).verify(b'{"a":1}', headers) == {"a": 1}
+    for other, body, changed in (
+        (webhooks.new_secret(), b'{"a":1}', {}),
+        (secret, b'{"a":2}', {}),
+        (secret, b'{"a":1}', {"webhook-id": "dlv_2"}),
+    ):
+        with pytest.raises(WebhookVerificationError):
+            Verifier(other).verify(body, {**headers, **changed})
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(status=500), "refused"),
+        (Answer(status=302), "redirect_refused"),
+        (Unreachable("nobody"), "unreachable"),
+        (ForbiddenAddress(), "forbidden_address"),
+        (ZeroDivisionError(), "internal_error"),
+    ],
+)
+async def test_what_does_not_arrive_is_tried_again_later_under_the_same_id(
+    answer: Answer | Exception,
+    error: str,
+    telling: Gateway,
+    world: World,
+    courier: Courier,
+) -> None:
+    def answered() -> Answer:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    world.answers[URL] = answered
+    mine = await hook(telling, EventType.BOT_CREATED)
+    await new_bot(telling)
+    failed = await tried(telling, mine)
+    assert (failed.state, failed.error) == (DeliveryState.WAITING, error)
+    assert failed.status == getattr(answer, "status", None)
+    assert failed.due_at >= failed.created_at + RETRIED_AFTER[0]
+
+    del world.answers[URL]
+    await later(telling, RETRIED_AFTER[0] * 1.5)
+    await settled(telling, mine, DeliveryState.DELIVERED)
+    assert len({headers["webhook-id"] for _, headers, _ in world.posted}) == 1
+    assert len(world.posted) == 2
+
+
+async def test_a_delivery_is_given_up_after_its_last_try(
+    telling: Gateway, world: World, courier: Courier
+) -> None:
+    world.answers[URL] = lambda: Answer(status=503)
+    mine = await hook(telling, EventType.BOT_CREATED)
+    await new_bot(telling)
+    for tries in range(1, len(RETRIED_AFTER) + 1):
+        await tried(telling, mine, tries)
+        await later(telling, RETRIED_AFTER[tries - 1] * 1.5)
+    await settled(telling, mine, DeliveryState.FAILED)
+
+    (delivery,) = await sent(telling, mine)
+    assert delivery.tries == len(RETRIED_AFTER) + 1
+    assert delivery.ended_at is not None
+
+
+async def test_a_receiver_that_is_gone_gets_nothing_more_and_its_owner_is_told(
+    telling: Gateway, world: World, courier: Courier
+) -> None:
+    world.answers[URL] = lambda: Answer(status=410)
+    mine = await hook(telling, EventType.BOT_CREATED)
+    await new_bot(telling)
+    await settled(telling, mine, DeliveryState.FAILED)
+    await new_bot(telling, "Bea")
+
+    assert (await webhooks.get(telling, KEY_CALLER, mine.id)).state is WebhookState.GONE
+    assert len(await sent(telling, mine)) == 1
+    async with telling.store.read() as tx:
+        logged = await tx.events.after(KEY_CALLER.tenant, 0, 100)
+    told = [each for each in logged if each.type is EventType.WEBHOOK_PAUSED]
+    assert [each.data for each in told] == [{"webhookId": mine.id, "reason": "gone"}]
+
+
+async def test_a_paused_webhook_gets_what_waited_when_it_is_resumed(
+    telling: Gateway, world: World, courier: Courier
+) -> None:
+    mine = await hook(telling, EventType.BOT_CREATED)
+    await webhooks.change(telling, KEY_CALLER, mine.id, Changes(paused=True))
+    await new_bot(telling)
+    other = await hook(telling, EventType.BOT_CREATED, url="https://other.example.com/")
+    await new_bot(telling, "Bea")
+    await settled(telling, other, DeliveryState.DELIVERED)
+    assert URL not in [url for url, _, _ in world.posted]
+
+    await webhooks.change(telling, KEY_CALLER, mine.id, Changes(paused=False))
+    await settled(telling, mine, DeliveryState.DELIVERED, 2)
+
+
+async def test_a_slow_receiver_does_not_keep_others_waiting(
+    telling: Gateway, world: World, courier: Courier
+) -> None:
+    await hook(telling, EventType.BOT_CREATED, url=SLOW)
+    quick = await hook(telling, EventType.BOT_CREATED)
+    for no in range(3 * AT_ONCE_EACH):
+        await new_bot(telling, f"Bot {no}")
+    await settled(telling, quick, DeliveryState.DELIVERED, 3 * AT_ONCE_EACH)
+
+    assert [url for url, _, _ in world.posted].count(SLOW) <= 2 * AT_ONCE_EACH
+    world.hanging.set()
+
+
+async def test_a_courier_that_ends_leaves_its_deliveries_to_the_next(
+    telling: Gateway, world: World
+) -> None:
+    """What was under way is sent again, once and under the same id."""
+    mine = await hook(telling, EventType.BOT_CREATED, url=SLOW)
+    here = ProcessId("here:0")
+    for _ in range(2):
+        async with Courier(here, store=telling.store, bus=telling.bus, outward=world).running():
+            if not world.posted:
+                await new_bot(telling)
+            before = len(world.posted)
+            await until(lambda before=before: len(world.posted) > before or before, "posted")  # type: ignore[misc]
+    world.hanging.set()
+    async with Courier(here, store=telling.store, bus=telling.bus, outward=world).running():
+        await settled(telling, mine, DeliveryState.DELIVERED)
+
+    assert len({headers["webhook-id"] for _, headers, _ in world.posted}) == 1
+    assert len(world.posted) <= 3
+
+
+async def test_two_couriers_send_each_delivery_once(telling: Gateway, world: World) -> None:
+    mine = await hook(telling, EventType.BOT_CREATED)
+    first, second = (
+        Courier(ProcessId(f"here:{no}"), store=telling.store, bus=telling.bus, outward=world)
+        for no in range(2)
+    )
+    async with first.running(), second.running():
+        for no in range(40):
+            await new_bot(telling, f"Bot {no}")
+        await settled(telling, mine, DeliveryState.DELIVERED, 40)
+
+    seqs = [json.loads(body)["seq"] for _, _, body in world.posted]
+    assert sorted(seqs) == sorted(set(seqs))
+    assert len(seqs) == 40
+
+
+async def test_a_webhook_that_fails_often_and_long_is_paused(telling: Gateway) -> None:
+    mine = await hook(telling, EventType.BOT_CREATED)
+    await new_bot(telling)
+    (delivery,) = await sent(telling, mine)
+
+    async def fail(at: datetime) -> WebhookState:
+        outcome = Outcome(delivery=delivery, at=at, status=500, error="refused")
+        await telling.store.run(lambda tx: settle(tx, [outcome]))
+        return (await webhooks.get(telling, KEY_CALLER, mine.id)).state
+
+    async with telling.store.read() as tx:
+        now = tx.now
+    began = now - PAUSED_AFTER_AT_LEAST - timedelta(minutes=1)
+    states = [await fail(began + timedelta(seconds=no)) for no in range(PAUSED_AFTER)]
+
+    assert set(states[:-1]) == {WebhookState.ACTIVE}
+    assert states[-1] is WebhookState.PAUSED
+
+
+async def test_one_success_forgets_the_failures(telling: Gateway) -> None:
+    mine = await hook(telling, EventType.BOT_CREATED)
+    await new_bot(telling)
+    (delivery,) = await sent(telling, mine)
+
+    async def end(error: str, status: int) -> Webhook:
+        outcome = Outcome(delivery=delivery, at=NOON, status=status, error=error)
+        await telling.store.run(lambda tx: settle(tx, [outcome]))
+        return await webhooks.get(telling, KEY_CALLER, mine.id)
+
+    failing = await end("refused", 500)
+    assert (failing.failures, failing.failing_since) == (1, NOON)
+    assert (await end("", 204)).failures == 0
+
+
+async def test_a_webhook_that_its_owner_changes_meanwhile_keeps_the_change(
+    telling: Gateway,
+) -> None:
+    """A courier and the owner write one row: nobody's word is lost."""
+    mine = await hook(telling, EventType.BOT_CREATED)
+    await new_bot(telling)
+    (delivery,) = await sent(telling, mine)
+    outcome = Outcome(delivery=delivery, at=NOON, status=500, error="refused")
+
+    async def judge(tx: Transaction) -> frozenset[str]:
+        return await settle(tx, [outcome])
+
+    changed, _ = await asyncio.gather(
+        webhooks.rotate(telling, KEY_CALLER, mine.id), telling.store.run(judge)
+    )
+    now = await webhooks.get(telling, KEY_CALLER, mine.id)
+    assert (now.secret, now.failures) == (changed.secret, 1)
+    assert now.secret != mine.secret
