@@ -28,7 +28,6 @@ def _cap(gateway: Gateway) -> int:
 
 
 router = APIRouter(
-    prefix="/bots/{botId}/media",
     tags=["media"],
     responses={
         401: {"model": Problem},
@@ -37,7 +36,9 @@ router = APIRouter(
         422: {"model": Problem},
     },
 )
-_uploads: Final = APIRouter(route_class=streamed(_cap))
+_PREFIX: Final = "/bots/{botId}/media"
+_uploads: Final = APIRouter(prefix=_PREFIX, route_class=streamed(_cap))
+_files: Final = APIRouter(prefix=_PREFIX)
 
 _FILE: Final = {"schema": {"type": "string", "format": "binary"}}
 _BODY: Final = {
@@ -109,10 +110,7 @@ async def upload(
     return OneMedia(media=MediaShape.model_validate(media_json(made)))
 
 
-router.include_router(_uploads)
-
-
-@router.get("/{mediaId}", response_class=FileResponse, responses=_BYTES)
+@_files.get("/{mediaId}", response_class=FileResponse, responses=_BYTES)
 async def download(
     bot: BotPath,
     file: MediaPath,
@@ -129,6 +127,10 @@ async def download(
         content_disposition_type="inline" if _is_shown(found) else "attachment",
         headers=_PRIVATE,
     )
+
+
+for part in (_uploads, _files):
+    router.include_router(part)
 
 
 def _type(found: Media) -> str:

@@ -11,7 +11,6 @@ from starlette.datastructures import UploadFile
 
 from sololine.actions import media, messages, sending
 from sololine.actions.gateway import Gateway
-from sololine.actions.media import Taken
 from sololine.actions.messages import PAGE_MAX
 from sololine.actions.sending import Accepted
 from sololine.web import drafts
@@ -56,7 +55,6 @@ class _Json(streamed(_json_cap, forms=False)):  # type: ignore[misc]  # a class 
 
 
 router = APIRouter(
-    prefix="/bots/{botId}/messages",
     tags=["messages"],
     responses={
         401: {"model": Problem},
@@ -65,8 +63,10 @@ router = APIRouter(
         422: {"model": Problem},
     },
 )
-_json: Final = APIRouter(route_class=_Json)
-_form: Final = APIRouter(route_class=streamed(_form_cap, forms=True))
+_PREFIX: Final = "/bots/{botId}/messages"
+_json: Final = APIRouter(prefix=_PREFIX, route_class=_Json)
+_form: Final = APIRouter(prefix=_PREFIX, route_class=streamed(_form_cap, forms=True))
+_read: Final = APIRouter(prefix=_PREFIX)
 
 _SENT: Final[Responses] = {
     200: {"model": OneMessage},
@@ -150,7 +150,7 @@ async def send_form(
     most = gateway.media_max_bytes
     form = await read_form(request, most)
     async with AsyncExitStack() as stack:
-        attached: Taken | None = None
+        attached: media.Taken | None = None
         if form.file is not None:
             taking = media.taken_in(
                 gateway,
@@ -172,11 +172,7 @@ async def send_form(
     return _answer(accepted)
 
 
-router.include_router(_json)
-router.include_router(_form)
-
-
-@router.get("")
+@_read.get("")
 async def page(
     bot: BotPath,
     caller: CallerOf,
@@ -195,7 +191,7 @@ async def page(
     )
 
 
-@router.get("/{messageId}")
+@_read.get("/{messageId}")
 async def one(
     bot: BotPath,
     message: MessagePath,
@@ -206,6 +202,10 @@ async def one(
     """Show one message."""
     found = await messages.one(gateway, caller, bot, message, user=named_user(user))
     return OneMessage.model_validate({"message": found})
+
+
+for part in (_json, _form, _read):
+    router.include_router(part)
 
 
 async def pieces_of(file: UploadFile) -> AsyncIterator[bytes]:

@@ -24,7 +24,6 @@ TRAINING_MAX_BYTES: Final = 2 * 2**20
 """Room for every rule that a training may have, spelt as `\\u` escapes."""
 
 router = APIRouter(
-    prefix="/bots/{userId}/{botId}/training",
     tags=["training"],
     responses={
         401: {"model": Problem},
@@ -33,11 +32,13 @@ router = APIRouter(
         422: {"model": Problem},
     },
 )
-_long: Final = APIRouter(route_class=streamed(lambda _: TRAINING_MAX_BYTES))
+_PREFIX: Final = "/bots/{userId}/{botId}/training"
+_long: Final = APIRouter(prefix=_PREFIX, route_class=streamed(lambda _: TRAINING_MAX_BYTES))
+_short: Final = APIRouter(prefix=_PREFIX)
 _BODY: Final[Responses] = UNREADABLE
 
 
-@router.get("")
+@_short.get("")
 async def show(user: UserPath, bot: BotPath, caller: CallerOf, gateway: GatewayOf) -> OneTraining:
     """Show what a bot was taught."""
     found = await training.of(gateway, caller, bot, user=UserId(user))
@@ -68,7 +69,7 @@ async def teach(
     return OneTraining(training=_shape(taught))
 
 
-@router.post("/try", responses=_BODY)
+@_short.post("/try", responses=_BODY)
 async def attempt(
     user: UserPath, bot: BotPath, body: TextToTry, caller: CallerOf, gateway: GatewayOf
 ) -> Tried:
@@ -81,7 +82,8 @@ async def attempt(
     )
 
 
-router.include_router(_long)
+for part in (_short, _long):
+    router.include_router(part)
 
 
 def _shape(taught: Training) -> TrainingShape:
