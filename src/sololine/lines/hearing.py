@@ -271,16 +271,16 @@ class Hearing:
             return
         lid = lid_of(where.chat, where.chat_other)
         # The number is the steadier address: WhatsApp's servers know the LID behind it.
-        jid = next(
-            (bare_of(jid) for jid in (where.chat, where.chat_other) if jid and jid != lid), lid
-        )
+        addresses = [bare_of(jid) for jid in (where.chat, where.chat_other) if jid]
+        jid = next((each for each in addresses if each != lid), "")
         self._changes.touch(
             message.chat,
             name="" if message.from_me else message.sender_name,
-            jid=jid,
+            jid=lid if message.chat == lid else jid,
             lid="" if message.chat == lid else lid,
         )
-        self._addresses.reach(message.chat, jid)
+        if jid:
+            self._addresses.reach(message.chat, jid)
 
     def _freshen(self, message: Message) -> None:
         if not message.from_me and not isinstance(message.content, Undecryptable | Unsupported):

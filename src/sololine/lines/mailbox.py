@@ -62,11 +62,17 @@ class Mailbox:
         self._waiting: deque[tuple[Signal, OpenLink]] = deque()
         self._look = False
         self._stirred = asyncio.Event()
+        self._awaited = False
 
     @property
     def empty(self) -> bool:
         """Whether everything was taken."""
         return not self._waiting and not self._look
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything was taken and dealt with, and more is waited for."""
+        return self.empty and self._awaited
 
     def put(self, signal: Signal, by: OpenLink) -> None:
         """Take in what a link said."""
@@ -82,9 +88,13 @@ class Mailbox:
         """What comes next. Raises `TimeoutError` at `until`, by the loop's clock."""
         if self.empty:
             async with asyncio.timeout_at(until):
-                while self.empty:
-                    self._stirred.clear()
-                    await self._stirred.wait()
+                self._awaited = True
+                try:
+                    while self.empty:
+                        self._stirred.clear()
+                        await self._stirred.wait()
+                finally:
+                    self._awaited = False
         if self._look:
             self._look = False
             return Look()

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
 
 from sololine.actions.gateway import Gateway
 from sololine.bus import Bus
@@ -13,6 +15,7 @@ from sololine.core.lease import Lease
 from sololine.core.session import Session, State
 from sololine.engine.port import Link
 from sololine.lines.line import Line
+from sololine.lines.manners import Manners
 from sololine.lines.switchboard import Switchboard
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
@@ -43,13 +46,48 @@ class RunningLine:
     async def heard(self) -> None:
         """Wait until everything that was said before has been dealt with."""
         await asyncio.sleep(0)  # links deliver in the next round of the event loop
-        await until(lambda: self.line._mailbox.empty, "everything is heard")
+        await until(lambda: self.line._mailbox.idle or self.task.done(), "everything is heard")
         await self.line._store.run(nothing)
 
     async def kill(self) -> None:
         """End it at once, as a crash would; nothing is written any more."""
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
+
+
+class Hours:
+    """A monotonic clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._sleepers: list[tuple[float, asyncio.Event]] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        woken = asyncio.Event()
+        sleeper = (self.now + seconds, woken)
+        self._sleepers.append(sleeper)
+        try:
+            await woken.wait()
+        finally:
+            if sleeper in self._sleepers:
+                self._sleepers.remove(sleeper)
+
+    async def pass_(self, span: timedelta) -> None:
+        """Let time go by; whoever was woken has gone back to sleep when this returns."""
+        end = self.now + span.total_seconds()
+        while True:
+            await until(lambda: self._sleepers, "someone is asleep")
+            due, woken = min(self._sleepers, key=lambda sleeper: sleeper[0])
+            if due > end:
+                break
+            self._sleepers.remove((due, woken))
+            self.now = due
+            woken.set()
+            await asyncio.sleep(0)
+        self.now = end
 
 
 @dataclass(slots=True)
@@ -60,6 +98,8 @@ class Stage:
     clock: ManualClock
     whatsapp: ScriptedWhatsApp = field(default_factory=ScriptedWhatsApp)
     lines: list[RunningLine] = field(default_factory=list)
+    hours: Hours = field(default_factory=Hours)
+    """By which lines pace what they send."""
 
     @property
     def store(self) -> Store:
@@ -75,17 +115,27 @@ class Stage:
         return lease
 
     async def line(
-        self, bot: BotId, process: str = "here", engine: ScriptedEngine | None = None
+        self,
+        bot: BotId,
+        process: str = "here",
+        engine: ScriptedEngine | None = None,
+        *,
+        store: Store | None = None,
+        **manners: Any,
     ) -> RunningLine:
         """Take the bot's lease and run its line, in a process without a switchboard."""
+        hours = self.hours
         given_up: list[tuple[DeviceId, Link | None]] = []
         line = Line(
             bot,
             await self.lease(bot, process),
-            store=self.store,
+            store=store or self.store,
             bus=self.bus,
             engine=engine or ScriptedEngine(self.whatsapp),
             retire=lambda device, link: given_up.append((device, link)),
+            manners=Manners(**manners),
+            monotonic=hours.monotonic,
+            sleep=hours.sleep,
         )
         running = RunningLine(line, asyncio.create_task(line.run()), given_up)
         self.lines.append(running)

@@ -20,7 +20,7 @@ from sololine.lines.switchboard import Switchboard
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 from tests.fakes.engine import ScriptedEngine, ScriptedLink
-from tests.unit.lines.stage import Stage
+from tests.unit.lines.stage import Hours, Stage
 from tests.unit.scenes import (
     KEY_CALLER,
     NUMBER,
@@ -45,36 +45,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a second try, nor for a sweep."""
     monkeypatch.setattr(module, "PAUSE_AFTER_FAULT_S", SOON)
     monkeypatch.setattr(module, "SWEEP_EVERY_S", SOON)
-
-
-class Hours:
-    """A monotonic clock that the test moves, for the loop that renews leases."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self._sleepers: list[tuple[float, asyncio.Event]] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        woken = asyncio.Event()
-        self._sleepers.append((self.now + seconds, woken))
-        await woken.wait()
-
-    async def pass_(self, span: timedelta) -> None:
-        """Let time go by; whoever was woken has gone back to sleep when this returns."""
-        end = self.now + span.total_seconds()
-        while True:
-            await until(lambda: self._sleepers, "the renewal is asleep")
-            due, woken = min(self._sleepers, key=lambda sleeper: sleeper[0])
-            if due > end:
-                break
-            self._sleepers.remove((due, woken))
-            self.now = due
-            woken.set()
-            await asyncio.sleep(0)
-        self.now = end
 
 
 class FragileStore:
