@@ -13,9 +13,10 @@ import pytest
 import pytest_asyncio
 
 from tests.flow.bot import Bot
-from tests.flow.house import Server, WhatsApp, whatsapp
+from tests.flow.house import Server, WhatsApp, other_tenant, whatsapp
 from tests.flow.phone import Phone
 from tests.flow.receiver import Receiver
+from tests.flow.shelf import Shelf, shelf_on_the_web
 
 REPLACE = {"SOLOLINE_CONFLICT_POLICY": "replace"}
 TALKATIVE = {"SOLOLINE_SENDS_PER_MINUTE": "0", "SOLOLINE_ALLOW_PRIVATE_ADDRESSES": "true"}
@@ -97,6 +98,19 @@ async def receiver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Re
     receiver = await Receiver(tmp_path_factory.mktemp("receiver")).start()
     yield receiver
     await receiver.kill()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def guest(talking: Server) -> Server:
+    """The server `talking`, as another tenant sees it."""
+    return await other_tenant(talking, "guest")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shelf() -> AsyncIterator[Shelf]:
+    """Files on the web."""
+    async with shelf_on_the_web() as shelf:
+        yield shelf
 
 
 @pytest_asyncio.fixture(loop_scope="session")
