@@ -308,6 +308,23 @@ async def test_a_waiting_delivery_can_be_hurried(store: Store) -> None:
     assert again.tries == 4
 
 
+async def test_a_delivery_that_arrived_can_be_sent_again(store: Store) -> None:
+    webhook = await hooked(store)
+    await happened(store, await added(store))
+    (delivery,) = await taken(store)
+    ended = replace(
+        delivery, state=DeliveryState.DELIVERED, tries=2, status=204, ended_at=delivery.due_at
+    )
+    await saved(store, ended)
+    redriven = await store.run(
+        lambda tx: tx.deliveries.redrive(DEFAULT_TENANT, webhook.id, delivery.id)
+    )
+    assert redriven == 1
+    (again,) = await taken(store)
+    assert (again.id, again.state, again.tries) == (delivery.id, DeliveryState.WAITING, 0)
+    assert again.ended_at is None
+
+
 async def test_all_failed_deliveries_of_a_webhook_are_sent_again(store: Store) -> None:
     webhook, other = await hooked(store), await hooked(store)
     await happened(store, await added(store), 3)

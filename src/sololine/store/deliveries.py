@@ -107,12 +107,13 @@ _HURRY: Final = (
     .where(*_OF_WEBHOOK, _WAITS, _row.id == bindparam("delivery"))
     .values(due_at=bindparam("now"))
 )
-_REDRIVE_ALL: Final = (
+_AFRESH: Final = (
     update(deliveries)
-    .where(*_OF_WEBHOOK, _FAILED)
+    .where(*_OF_WEBHOOK)
     .values(state=DeliveryState.WAITING.value, due_at=bindparam("now"), tries=0, ended_at=None)
 )
-_REDRIVE: Final = _REDRIVE_ALL.where(_row.id == bindparam("delivery"))
+_REDRIVE_ALL: Final = _AFRESH.where(_FAILED)
+_REDRIVE: Final = _AFRESH.where(~_WAITS, _row.id == bindparam("delivery"))
 
 
 class Deliveries:
@@ -228,9 +229,9 @@ class Deliveries:
     async def redrive(
         self, tenant: TenantId, webhook: WebhookId, delivery: DeliveryId | None
     ) -> int:
-        """Make a failed or waiting delivery due now, or all failed ones; returns how many.
+        """Make one delivery due now, or all failed ones; returns how many.
 
-        What had failed has all its tries before it again.
+        What had failed, or arrived, has all its tries before it again.
         """
         self._connection.comes_last()
         values = dict[str, Any](tenant=tenant, webhook=webhook, now=millis(self._connection.now))
