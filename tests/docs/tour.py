@@ -30,7 +30,8 @@ PAUSE_S = 0.5
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _FORMS = (
-    (re.compile(r"bot_[0-9a-z]{20}"), "bot_ID"),
+    (re.compile(r"\b(bot|whk)_[0-9a-z]{20}"), r"\1_ID"),
+    (re.compile(r"\b(msg|med|dlv)_[0-9a-z]{24}"), r"\1_ID"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "INSTANT"),
     (re.compile(r"wait \d+ seconds"), "wait N seconds"),
     (re.compile(r'"(secondsLeft|seq|last)": \d+'), r'"\1": N'),
