@@ -45,6 +45,8 @@ EVENTS = {
     18: "Receipt",
     19: "ChatPresence",
     20: "Presence",
+    21: "JoinedGroup",
+    22: "GroupInfoEvent",
     44: "UndecryptableMessage",
 }
 

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from typing import Never
 
 import pytest
 
@@ -56,7 +57,16 @@ def groups(world: World, told: Told, kept: list[Group]) -> GroupLife:
 def ask(world: World, number: str, to: Jid, *content: Node) -> Node:
     attrs = {"id": "7", "xmlns": "w:g2", "type": "get", "to": to}
     node = Node.make("iq", attrs, content)
-    return answer(Query(node=node, world=world, key=DeviceKey(number, 1), now=NOW))
+    return asked_by(number, node, world)
+
+
+def asked_by(number: str, node: Node, world: World) -> Node:
+    key = DeviceKey(number, 1)
+    return answer(Query(node=node, world=world, key=key, now=NOW, phone_bundle=no_bundle))
+
+
+def no_bundle(_: str) -> Never:
+    raise AssertionError("nobody asked for keys")
 
 
 def people(node: Node) -> list[Jid]:
@@ -217,7 +227,7 @@ def test_a_picture_is_found_by_who_asks_and_not_sent_twice(world: World) -> None
             "target": target,
         }
         node = Node.make("iq", attrs, picture)
-        return answer(Query(node=node, world=world, key=DeviceKey(BO, 1), now=NOW))
+        return asked_by(BO, node, world)
 
     ana = world.accounts[ANA]
     found = asked(ana.jid()).need("picture")
