@@ -7,9 +7,21 @@ from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from sololine.actions.gateway import Gateway
-from sololine.web import bots, events, health, problems, webhooks, whatsapp
+from sololine.web import (
+    bots,
+    chats,
+    events,
+    health,
+    media,
+    messages,
+    problems,
+    training,
+    webhooks,
+    whatsapp,
+)
 from sololine.web.auth import Keyring
 from sololine.web.body_cap import BodyCap
+from sololine.web.streamed import is_streamed
 
 _DESCRIPTION: Final = """
 One WhatsApp number, one bot. Send your API key in the header `x-api-key`.
@@ -39,12 +51,13 @@ def create_app(
     app.state.keyring = keyring
     app.state.allowed_origins = frozenset(allowed_origins)
     problems.install(app)
-    app.add_middleware(BodyCap)
+    app.add_middleware(BodyCap, left=is_streamed)
     app.include_router(health.router)
     if doors:
         every = APIRouter()
-        for door in (bots.router, whatsapp.router, events.router, webhooks.router):
-            every.include_router(door)
+        # `bots` comes last: its /bots/{userId}/{botId} looks like /bots/{botId}/messages.
+        for door in (messages, media, chats, training, whatsapp, events, webhooks, bots):
+            every.include_router(door.router)
         app.include_router(every, prefix="/v1")
         app.include_router(every, prefix="/api/v1", include_in_schema=False)
         app.include_router(whatsapp.router, prefix="/api", include_in_schema=False)
