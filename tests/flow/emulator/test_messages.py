@@ -271,7 +271,7 @@ async def test_who_is_there_is_seen_both_ways(
 ) -> None:
     # The engine may not say so before it knows its name, a moment after it is connected.
     async with asyncio.timeout(10):
-        while await engine.call("SendPresence", b"available"):
+        while await engine.call("SendPresence", b"available"):  # noqa: ASYNC110 — it is another process that we wait for
             await asyncio.sleep(0.02)
     to = engine_jid(Jid(ana.lid, "lid"))
     await engine.call("SubscribePresence", to, len(to))

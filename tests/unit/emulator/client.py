@@ -11,6 +11,8 @@ from time import time
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from sololine.emulator.bundles import read_bundle
+from sololine.emulator.letters import Message, e2e
 from sololine.emulator.server import Emulator
 from sololine.wire import binary, framing
 from sololine.wire.curve import KeyPair
@@ -19,6 +21,9 @@ from sololine.wire.linking import Accepted, QrPayload, accept_identity
 from sololine.wire.node import Node
 from sololine.wire.noise import Initiator, Transport
 from sololine.wire.registration import Login, Registration, sign_prekey
+from sololine.wire.signal.bundle import PrekeyBundle
+from sololine.wire.signal.endpoint import Endpoint, MemoryStore
+from sololine.wire.signal.session import Kind
 
 DEADLINE_S = 10.0
 VERSION = (2, 3000, 1)
@@ -30,6 +35,8 @@ class Keys:
     def __init__(self) -> None:
         self.noise = KeyPair.generate()
         self.identity = KeyPair.generate()
+        self.signed_prekey = KeyPair.generate()
+        self.signal = Endpoint(self.identity, 7, 1, self.signed_prekey, MemoryStore())
         self.adv_secret = os.urandom(32)
         self.jid: Jid | None = None
         """The device it was linked as."""
@@ -39,7 +46,7 @@ class Keys:
         return Registration(
             registration_id=b"\0\0\0\7",
             identity=self.identity.public,
-            signed_prekey=sign_prekey(self.identity, 1, KeyPair.generate().public),
+            signed_prekey=sign_prekey(self.identity, 1, self.signed_prekey.public),
             device_name="Test",
             platform="CHROME",
         )
@@ -57,6 +64,7 @@ class Client:
         self.websocket = websocket
         self.keys = keys
         self.qr = ""
+        self.bundles = dict[Jid, PrekeyBundle]()
         self._transport = transport
         self._buffer = framing.FrameBuffer()
         self._frames: deque[bytes] = deque()
@@ -73,6 +81,57 @@ class Client:
     async def send(self, node: Node) -> None:
         """Send a stanza."""
         await self.websocket.send(framing.pack(self._transport.encrypt(binary.encode(node))))
+
+    async def next(self, tag: str) -> Node:
+        """The next stanza of that tag; others are passed over."""
+        while True:
+            node = await self.receive()
+            if node.tag == tag:
+                return node
+
+    async def fetch(self, *devices: Jid) -> None:
+        """Begin sessions with these devices, from their bundles."""
+        asked = [Node.make("user", {"jid": jid}) for jid in devices]
+        answer = await self.ask("encrypt", "get", Node.make("key", content=asked))
+        for user in answer.need("list").named("user"):
+            self.bundles[user.jid("jid")] = read_bundle(user.need("registration"), user)
+
+    def enc(self, to: Jid, message: Message, **attrs: str) -> Node:
+        """The message, encrypted for that device."""
+        bundle = self.bundles.pop(to, None)
+        kind, data = self.keys.signal.encrypt(to, message.SerializeToString(), bundle)
+        return Node.make("enc", {"v": 2, "type": kind, **attrs}, data)
+
+    async def write(self, to: Jid, message: Message, *devices: Jid, message_id: str = "") -> str:
+        """Send a message to the devices of a person; return its id."""
+        message_id = message_id or f"3EB0{next(self._ids):018}"
+        parts = [Node.make("to", {"jid": jid}, self.enc(jid, message)) for jid in devices]
+        attrs = {"id": message_id, "to": to, "type": "text"}
+        listed = Node.make("participants", content=parts)
+        await self.send(Node.make("message", attrs, listed))
+        return message_id
+
+    def read(self, stanza: Node) -> Message:
+        """What a message says that came from a phone."""
+        sender = stanza.jid("participant" if "participant" in stanza.attrs else "from")
+        said = None
+        for enc in stanza.named("enc"):
+            kind = Kind(enc.text("type"))
+            if kind is Kind.SKMSG:
+                plain = self.keys.signal.decrypt_for_group(stanza.jid("from"), sender, enc.data)
+            else:
+                plain = self.keys.signal.decrypt(sender, kind, enc.data)
+            said = e2e.Message.FromString(plain)
+            if said.HasField("senderKeyDistributionMessage"):
+                shared = said.senderKeyDistributionMessage.axolotlSenderKeyDistributionMessage
+                self.keys.signal.take_distribution(stanza.jid("from"), sender, shared)
+        return said
+
+    async def confirm(self, stanza: Node, kind: str = "", **attrs: str) -> None:
+        """Send a receipt for a message."""
+        kept = {name: stanza.attrs.get(name) for name in ("participant", "recipient")}
+        own = {"id": stanza.text("id"), "to": stanza.jid("from"), "type": kind}
+        await self.send(Node.make("receipt", {**own, **kept, **attrs}))
 
     async def ask(self, xmlns: str, kind: str, *content: Node) -> Node:
         """Ask a question; return its answer."""
@@ -158,6 +217,6 @@ async def link(emulator: Emulator, number: str) -> Keys:
 async def logged_in(emulator: Emulator, keys: Keys) -> AsyncIterator[Client]:
     """A linked client that is online and has read what the server says first."""
     async with connected(emulator, keys, keys.login) as client:
-        for _ in range(3):
-            await client.receive()
+        while (await client.receive()).child("offline") is None:
+            pass
         yield client

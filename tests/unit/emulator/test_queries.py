@@ -11,12 +11,14 @@ from sololine.wire.errors import MalformedNode
 from sololine.wire.jid import SERVER, Jid
 from sololine.wire.node import Node
 from sololine.wire.registration import Registration, sign_prekey
+from sololine.wire.signal.endpoint import Endpoint, MemoryStore
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 NUMBER = "447441395830"
 KEY = DeviceKey(NUMBER, 1)
 IDENTITY = KeyPair.generate()
 SIGNED_PREKEY = sign_prekey(IDENTITY, 1, KeyPair.generate().public)
+PHONE = Endpoint(IDENTITY, 7, 1, KeyPair.generate(), MemoryStore())
 
 
 @pytest.fixture
@@ -38,7 +40,8 @@ def world() -> World:
 
 def ask(world: World, xmlns: str, kind: str, *content: Node, key: DeviceKey | None = KEY) -> Node:
     node = Node.make("iq", {"id": "7", "xmlns": xmlns, "type": kind, "to": SERVER}, content)
-    return answer(Query(node=node, world=world, key=key, now=NOW))
+    query = Query(node=node, world=world, key=key, now=NOW, phone_bundle=lambda _: PHONE.bundle())
+    return answer(query)
 
 
 def upload(
@@ -99,9 +102,16 @@ def test_the_same_bundles_are_found_by_lid(world: World) -> None:
     assert bundle(world, lid).need("identity").data == IDENTITY.public
 
 
-@pytest.mark.parametrize("device", [0, 2])
-def test_a_device_without_keys_has_no_bundle(world: World, device: int) -> None:
-    missing = bundle(world, Jid(NUMBER, "s.whatsapp.net", device))
+def test_a_phone_has_a_bundle_with_another_prekey_each_time(world: World) -> None:
+    bundles = [bundle(world, Jid(NUMBER, "s.whatsapp.net")) for _ in range(2)]
+
+    assert len({b.need("key", "value").data for b in bundles}) == 2
+    assert {b.need("identity").data for b in bundles} == {IDENTITY.public}
+    assert bundles[0].child("device-identity") is None
+
+
+def test_a_device_that_is_not_linked_has_no_bundle(world: World) -> None:
+    missing = bundle(world, Jid(NUMBER, "s.whatsapp.net", 2))
 
     assert missing.need("error").text("code") == "404"
 
