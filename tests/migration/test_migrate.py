@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,23 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
 from sololine.clock import SystemClock
-from sololine.core.ids import DEFAULT_TENANT, BotId, UserId
+from sololine.core.chat import ChatId
+from sololine.core.chore import CheckNumbers
+from sololine.core.content import File
+from sololine.core.events import EventType
+from sololine.core.ids import (
+    DEFAULT_TENANT,
+    BotId,
+    ChoreId,
+    MediaId,
+    MessageId,
+    ProcessId,
+    UserId,
+)
+from sololine.core.message import Failure
 from sololine.core.number import Number
 from sololine.core.session import EndReason, State
+from sololine.core.training import Training
 from sololine.store.address import alone_in
 from sololine.store.errors import SchemaBehind
 from sololine.store.migrate import HEAD, migrate
@@ -117,6 +132,60 @@ async def test_rows_of_every_revision_come_along(url: str, revision: str) -> Non
         await store.close()
 
 
+@pytest.mark.parametrize("revision", REVISIONS[1:])
+async def test_what_bots_said_comes_along(url: str, revision: str) -> None:
+    await filled(url, revision)
+    await migrate(url)
+    bot, ana = BotId("bot_linked"), ChatId("447700900123")
+
+    store = await Store.open(url, SystemClock())
+    try:
+        async with store.read() as tx:
+            messages = {
+                message.id: message
+                for message in await tx.messages.page(bot, chat=None, before=None, limit=9)
+            }
+            heard = messages[MessageId("msg_heard")]
+            assert isinstance(heard.content, File)
+            assert (heard.content.media, heard.content.caption) == ("med_a", "look")
+            assert heard.context.quoted is not None
+            assert heard.context.mentions == ("98765@lid",)
+            assert await tx.messages.form(bot, heard.id) == b"form"
+            assert await tx.media.message_of(bot, MediaId("med_a")) == heard.id
+            assert [message.id for message in await tx.messages.sending(bot)] == ["msg_asked"]
+            assert messages[MessageId("msg_failed")].failure is Failure.NOT_IN_GROUP
+            (reaction,) = (await tx.messages.reactions(bot, ["3EB0AA"]))["3EB0AA"]
+            assert reaction.id == "msg_reaction"
+            chat = await tx.chats.get(bot, ana)
+            assert chat is not None
+            assert (chat.name, chat.lid, chat.last_seq, chat.unread) == ("Ana", "98765@lid", 2, 1)
+            chore = await tx.chores.get(bot, ChoreId("cho_a"))
+            assert chore is not None
+            assert chore.task == CheckNumbers(numbers=("447700900123",))
+            training = await tx.trainings.get(bot)
+            assert (training.personality, training.fallback) == ("p", "?")
+            assert training.rules[0].words == ("hi",)
+            (webhook,) = await tx.webhooks.of_tenant(DEFAULT_TENANT)
+            assert webhook.types == {EventType.MESSAGE_RECEIVED}
+            page = await tx.deliveries.page(DEFAULT_TENANT, webhook.id, before=None, limit=9)
+            assert [delivery.id for delivery in page] == ["dlv_b", "dlv_a"]
+        took = await store.run(
+            lambda tx: tx.deliveries.take(ProcessId("there"), 9, timedelta(minutes=1))
+        )
+        assert [delivery.id for delivery in took] == ["dlv_a"]
+    finally:
+        await store.close()
+
+
+async def test_a_bot_of_the_first_version_was_taught_its_personality_only(url: str) -> None:
+    await filled(url, REVISIONS[0])
+    await migrate(url)
+    store = await Store.open(url, SystemClock())
+    async with store.read() as tx:
+        assert await tx.trainings.get(BotId("bot_linked")) == Training(personality="p")
+    await store.close()
+
+
 async def test_a_migration_that_fails_leaves_the_database_as_it_was(url: str) -> None:
     async def fail() -> None:
         async with alone_in(url) as connection:
@@ -152,7 +221,7 @@ async def test_sqlite_undoes_a_migration_that_would_break_references(tmp_path: P
         async with alone_in(url) as connection:
             await connection.execute(text("DELETE FROM bots"))
 
-    with pytest.raises(RuntimeError, match=r"^migrating would leave rows of bot_sessions, number_"):
+    with pytest.raises(RuntimeError, match=r"^migrating would leave rows of bot_sessions, chats, "):
         await forget_bots()
     store = await Store.open(url, SystemClock())
     async with store.read() as tx:

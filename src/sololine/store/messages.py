@@ -56,7 +56,7 @@ _ALL_QUEUED: Final = _ALL.where(_QUEUED).order_by(_row.seq)
 _PAGE: Final = _ALL.order_by(_row.seq.desc()).limit(bindparam("page"))
 _REACTIONS: Final = _ALL.where(
     _row.target.in_(bindparam("whatsapp_ids", expanding=True)), _REACTIONS_ONLY, _NOT_FAILED
-).order_by(_row.seq)
+)
 _ANSWERED: Final = (
     select(func.count().label("answers"))
     .select_from(messages)
@@ -208,7 +208,8 @@ class Messages:
             return {}
         values = {"bot": bot, "whatsapp_ids": sorted(whatsapp_ids)}
         latest = dict[tuple[str, str | None], tuple[Message, Reaction]]()
-        for message in await self._found(_REACTIONS, values):
+        # Ordered here: SQLite would go through all of the bot's messages to have them in order.
+        for message in sorted(await self._found(_REACTIONS, values), key=_place):
             if isinstance(message.content, Reaction):
                 target = message.content.to.whatsapp_id
                 sender = None if message.from_me else message.sender
@@ -240,6 +241,10 @@ async def drop(connection: Connection, bot: BotId) -> None:
     """Delete all messages of a bot that is being deleted."""
     await connection.change(_DROP_FORMS, {"bot": bot})
     await connection.change(_DROP, {"bot": bot})
+
+
+def _place(message: Message) -> int:
+    return message.seq
 
 
 def _form_columns(forms: Mapping[MessageId, bytes]) -> list[dict[str, str]]:

@@ -80,9 +80,11 @@ messages: Final = Table(
     some("uq_messages_answers", "answers IS NOT NULL", "answers", unique=True),
     Index(None, "bot_id", "seq"),
     Index(None, "bot_id", "chat", "seq"),
-    some("ix_messages_queued", "status = 'queued'", "bot_id", "seq"),
+    # With the status in it, though it is always the same: SQLite would go through all of a bot's
+    # messages instead, in the order asked for.
+    some("ix_messages_queued", "status = 'queued'", "bot_id", "status", "seq"),
     some("ix_messages_target", "target IS NOT NULL", "bot_id", "target"),
-    some("ix_messages_media_id", "media_id IS NOT NULL", "media_id"),
+    some("ix_messages_media_id", "media_id IS NOT NULL", "media_id", "bot_id", "seq"),
     some("ix_messages_rule", "origin = 'rule'", "bot_id", "chat", "at"),
 )
 

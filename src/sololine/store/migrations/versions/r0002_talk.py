@@ -24,8 +24,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("place IN ('remote', 'stored', 'gone')", name=op.f("ck_media_place")),
         sa.CheckConstraint("size >= 0", name=op.f("ck_media_size")),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_media_tenant_id")),
         sa.ForeignKeyConstraint(["bot_id"], ["bots.id"], name=op.f("fk_media_bot_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_media_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_media")),
     )
     op.create_index(op.f("ix_media_bot_id"), "media", ["bot_id"])
@@ -71,8 +71,6 @@ def upgrade() -> None:
             "'uncertain')",
             name=op.f("ck_messages_status"),
         ),
-        sa.ForeignKeyConstraint(["bot_id"], ["bots.id"], name=op.f("fk_messages_bot_id")),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_messages_tenant_id")),
         sa.ForeignKeyConstraint(
             ["media_id"],
             ["media.id"],
@@ -80,8 +78,17 @@ def upgrade() -> None:
             initially="DEFERRED",
             deferrable=True,
         ),
+        sa.ForeignKeyConstraint(["bot_id"], ["bots.id"], name=op.f("fk_messages_bot_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_messages_tenant_id")),
         sa.UniqueConstraint("bot_id", "whatsapp_id", name=op.f("uq_messages_bot_id_whatsapp_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
+    )
+    op.create_index(
+        "ix_messages_media_id",
+        "messages",
+        ["media_id", "bot_id", "seq"],
+        sqlite_where=sa.text("media_id IS NOT NULL"),
+        postgresql_where=sa.text("media_id IS NOT NULL"),
     )
     op.create_index(
         "ix_messages_target",
@@ -90,13 +97,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("target IS NOT NULL"),
         postgresql_where=sa.text("target IS NOT NULL"),
     )
-    op.create_index(
-        "ix_messages_media_id",
-        "messages",
-        ["media_id"],
-        sqlite_where=sa.text("media_id IS NOT NULL"),
-        postgresql_where=sa.text("media_id IS NOT NULL"),
-    )
+    op.create_index(op.f("ix_messages_bot_id_chat_seq"), "messages", ["bot_id", "chat", "seq"])
     op.create_index(
         "uq_messages_client_ref",
         "messages",
@@ -105,11 +106,10 @@ def upgrade() -> None:
         sqlite_where=sa.text("client_ref IS NOT NULL"),
         postgresql_where=sa.text("client_ref IS NOT NULL"),
     )
-    op.create_index(op.f("ix_messages_bot_id_chat_seq"), "messages", ["bot_id", "chat", "seq"])
     op.create_index(
         "ix_messages_queued",
         "messages",
-        ["bot_id", "seq"],
+        ["bot_id", "status", "seq"],
         sqlite_where=sa.text("status = 'queued'"),
         postgresql_where=sa.text("status = 'queued'"),
     )
@@ -185,8 +185,8 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "state IN ('open', 'begun', 'done', 'failed')", name=op.f("ck_chores_state")
         ),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_chores_tenant_id")),
         sa.ForeignKeyConstraint(["bot_id"], ["bots.id"], name=op.f("fk_chores_bot_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_chores_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chores")),
     )
     op.create_index(op.f("ix_chores_expires_at"), "chores", ["expires_at"])
@@ -264,18 +264,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
     )
     op.create_index(
-        "ix_deliveries_taken",
-        "deliveries",
-        ["taken_by", "taken_until"],
-        sqlite_where=sa.text("taken_by IS NOT NULL"),
-        postgresql_where=sa.text("taken_by IS NOT NULL"),
-    )
-    op.create_index(
         "ix_deliveries_due",
         "deliveries",
         ["webhook_id", "due_at"],
         sqlite_where=sa.text("state = 'waiting'"),
         postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "ix_deliveries_taken",
+        "deliveries",
+        ["taken_by", "taken_until"],
+        sqlite_where=sa.text("taken_by IS NOT NULL"),
+        postgresql_where=sa.text("taken_by IS NOT NULL"),
     )
     op.create_index(
         "ix_deliveries_failed",
