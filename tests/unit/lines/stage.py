@@ -75,6 +75,17 @@ class Hours:
             if sleeper in self._sleepers:
                 self._sleepers.remove(sleeper)
 
+    async def asleep(self) -> None:
+        """Wait until someone sleeps."""
+        await until(lambda: self._sleepers, "someone is asleep")
+
+    def wake(self) -> None:
+        """Let so much time go by that all who sleep now wake up."""
+        for due, woken in self._sleepers:
+            self.now = max(self.now, due)
+            woken.set()
+        self._sleepers.clear()
+
     async def pass_(self, span: timedelta) -> None:
         """Let time go by; whoever was woken has gone back to sleep when this returns."""
         end = self.now + span.total_seconds()

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import event
@@ -53,6 +53,17 @@ class Online:
 
     async def heard(self) -> None:
         await self.line.heard()
+
+    async def back(self) -> None:
+        """Wait until the link is up again after it ended."""
+
+        async def waits() -> bool:
+            return (await self.stage.session(self.bot)).retry_at is not None
+
+        await until(waits, "the line waits")
+        self.stage.clock.advance(timedelta(minutes=2))
+        self.line.look()
+        await self.stage.reached(self.bot, State.CONNECTED)
 
     # ------------------------------------------------------------------ what the bot says
 
