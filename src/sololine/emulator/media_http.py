@@ -9,6 +9,7 @@ becomes a path.
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -27,6 +28,9 @@ IDLE_LIMIT: Final = 90.0
 
 STEP_LIMIT: Final = 20.0
 """Seconds a client may take for the next piece of a body, either way."""
+
+LINGER_S: Final = 2.0
+"""Seconds a refused client has to take the answer: closing on unread bytes would lose it."""
 
 _PIECE: Final = 2**16
 _UPLOAD: Final = re.compile(r"/mms/(?:[a-z-]+)/([A-Za-z0-9_-]{43}=?)")
@@ -85,6 +89,7 @@ class MediaDoor:
                 await self._answer(host, request, reader, writer)
             except _Refused as refusal:
                 _say(writer, refusal.status, {"Content-Length": "0", "Connection": "close"})
+                await _linger(reader)
                 return
             if request.headers.get("connection", "").lower() == "close":
                 return
@@ -183,6 +188,14 @@ class _Arrival:
         """Leave nothing behind of what was not kept."""
         self._file.close()
         self._path.unlink(missing_ok=True)
+
+
+async def _linger(reader: asyncio.StreamReader) -> None:
+    """Take what is still on its way, until the client has read the answer and leaves."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while await reader.read(_PIECE):
+                pass
 
 
 async def _body(request: _Request, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:

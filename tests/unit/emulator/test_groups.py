@@ -238,3 +238,21 @@ def test_a_picture_is_found_by_who_asks_and_not_sent_twice(world: World) -> None
     assert asked(ana.jid(), id="11").need("picture") == found
     assert asked(world.accounts[BO].jid()).need("error").text("code") == "404"
     assert asked(Jid("1", "g.us")).need("error").text("code") == "404"
+
+
+def test_what_an_account_says_of_itself_is_told_where_it_says_something(world: World) -> None:
+    world.profiles[ANA] = Profile(about="busy", picture="/v/x?y", picture_id="12")
+    wanted = [Node.make("status"), Node.make("picture"), Node.make("username")]
+    users = [Node.make("user", {"jid": world.accounts[number].jid()}) for number in (ANA, BO)]
+    usync = Node.make(
+        "usync",
+        {"sid": "1", "mode": "full", "context": "background"},
+        [Node.make("query", content=wanted), Node.make("list", content=users)],
+    )
+    attrs = {"id": "7", "xmlns": "usync", "type": "get", "to": SERVER}
+
+    found = asked_by(BO, Node.make("iq", {**attrs}, usync), world).need("usync", "list")
+
+    ana, bo = found.named("user")
+    assert (ana.need("status").data, ana.need("picture").text("id")) == (b"busy", "12")
+    assert bo.children == ()
