@@ -32,9 +32,13 @@ class Bot:
 
     @classmethod
     async def linked(cls, server: Server, number: str, name: str = "Support") -> "Bot":
+        """A new bot of this name, linked with the phone of this number, which has it, too."""
         bot = await server.bot(name)
+        phone = await Phone(server.whatsapp, number).own()
+        # The engine shows nobody online who has no name.
+        await phone.profile(name=name)
         await server.link(bot, number)
-        return cls(server, bot, Phone(server.whatsapp, number), await server.last())
+        return cls(server, bot, phone, await server.last())
 
     async def from_now(self) -> "Bot":
         """The same bot, for whom earlier events are past."""
