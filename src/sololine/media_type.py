@@ -33,6 +33,14 @@ _TAKEN: Final[Mapping[MediaKind, frozenset[str]]] = {
     MediaKind.AUDIO: frozenset({OPUS, "audio/aac", "audio/amr", "audio/mp4", "audio/mpeg"}),
 }
 
+_RATES: Final = bytes(
+    rate << 4 | sampling << 2 | rest
+    for rate in range(1, 0b1111)
+    for sampling in range(0b11)
+    for rest in range(0b100)
+)
+"""Bytes of a bit rate (four bits) and a sampling rate (two) that MP3 has."""
+
 _MARKS: Final = tuple(
     (re.compile(mark, re.DOTALL), said)
     for mark, said in (
@@ -51,12 +59,7 @@ _MARKS: Final = tuple(
         # Sound without a container is frames, which begin with eleven or twelve set bits; then
         # come version and layer, bit rate and sampling rate. Layer 0 is AAC, 1 and 2 are MP3's.
         (rb"\xff[\xf0\xf1\xf8\xf9]", "audio/aac"),
-        (
-            rb"\xff[\xe2-\xe5\xf2-\xf5\xfa-\xfd]"
-            rb"[\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b\x70-\x7b\x80-\x8b"
-            rb"\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb]",
-            "audio/mpeg",
-        ),
+        (rb"\xff[\xe2-\xe5\xf2-\xf5\xfa-\xfd][" + re.escape(_RATES) + rb"]", "audio/mpeg"),
     )
 )
 
@@ -129,6 +132,17 @@ _KNOWN_BY_BYTES: Final = frozenset(
 
 _ENDINGS: Final = mimetypes.MimeTypes(filenames=())
 """By ending, as Python itself knows them: the machine's own list would make a difference."""
+
+for _type, _ending in (
+    # Those that not every version of Python knows.
+    ("audio/3gpp", ".3ga"),
+    ("audio/mp4", ".m4a"),
+    ("audio/mp4", ".m4b"),
+    ("audio/webm", ".weba"),
+    ("audio/x-matroska", ".mka"),
+    ("text/markdown", ".md"),
+):
+    _ENDINGS.add_type(_type, _ending)
 
 _TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,64}")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
