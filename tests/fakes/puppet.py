@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sololine.core.frames import Function
+from sololine.core.frames import MAX_BODY_BYTES, Function
 from sololine.engine import worker
 from sololine.engine.fields import write
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.library import Library, LibraryMissing, Listener
 
-CONNECTED, RESTORED, DISCONNECTED = 3, 5, 12
-MISSED = 4
+CONNECTED, RESTORED, DISCONNECTED, MISSED, MESSAGE = 3, 5, 12, 4, 17
 
 
 def puppet(behaviour: str) -> WorkerLaunch:
@@ -71,6 +70,14 @@ class ShowsCode(Silent):
         return write({2: "phone number too short"})
 
 
+def says(number: int) -> bytes:
+    """The event of a message whose id is the number."""
+    ana = write({1: "5511900000001", 2: 0, 3: 0, 4: 0, 5: "s.whatsapp.net"})
+    source = write({1: ana, 2: ana, 3: 0, 4: 0})
+    info = write({1: source, 2: str(number), 5: "Ana", 6: 1_700_000_000_000, 7: ""})
+    return write({1: info, 2: write({1: f"message {number}"})})
+
+
 class Up(Silent):
     """Is linked and up at once."""
 
@@ -78,6 +85,54 @@ class Up(Silent):
         jid = write({1: "447441395830", 2: 0, 3: 7, 4: 0, 5: "s.whatsapp.net"})
         self.listener.on_event(0, write({1: jid, 3: "android"}))
         self.listener.on_event(CONNECTED, b"")
+
+
+class Hears(Up):
+    """Is up, and hears a message a hundred times faster than anyone can store it."""
+
+    messages = 5000
+
+    def speak(self) -> None:
+        super().speak()
+        for number in range(self.messages):
+            self.listener.on_event(MESSAGE, says(number))
+
+
+class HearsThree(Hears):
+    """Is up, and hears three messages."""
+
+    messages = 3
+
+
+class HearsNoMore(Up):
+    """Is up, and nobody writes."""
+
+
+class HangsOverMessages(Up):
+    """WhatsApp confirms no message, but answers everything else."""
+
+    def call(self, function: Function, session: str, *arguments: bytes) -> bytes:
+        if function is Function.SEND:
+            time.sleep(60)
+        return b""
+
+
+class AnswersAtLength(Up):
+    """Has more to say than a frame can hold."""
+
+    def call(self, function: Function, session: str, *arguments: bytes) -> bytes:
+        return bytes(MAX_BODY_BYTES)
+
+
+class Fetches(Up):
+    """Gives the file of every message, except of those that tell of a liar."""
+
+    def download(self, session: str, message: bytes, take: Callable[[memoryview], object]) -> str:
+        if b"liar" in message:
+            take(memoryview(b"half of"))
+            return "hash mismatch"
+        take(memoryview(b"the file"))
+        return ""
 
 
 class LogsOutLate(Up):

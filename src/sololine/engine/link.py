@@ -24,6 +24,7 @@ from sololine.core.frames import (
     Done,
     Failed,
     Frame,
+    FrameTooLong,
     Function,
     LogOut,
     Open,
@@ -172,7 +173,10 @@ class NeonizeLink:
 
     async def send(self, to: str, message: bytes) -> Sent:
         """See `Link.send`."""
-        return calls.sent(await self._call(Function.SEND, calls.jid(to), message))
+        try:
+            return calls.sent(await self._call(Function.SEND, calls.jid(to), message))
+        except FrameTooLong:
+            raise SendRefused(Failure.UNSENDABLE, "the message is too long") from None
 
     async def upload(self, file: Path, kind: MediaKind) -> Uploaded:
         """See `Link.upload`."""

@@ -104,6 +104,7 @@ class Orders:
         Raises:
             NotSent: the lane did not become free in time, or there is no worker.
             LinkClosed: the worker has not answered, or could not.
+            FrameTooLong: the arguments are longer than a frame.
         """
         kind = _LANES.get(function, _Lane.QUESTIONS)
         lane = self._lanes[kind]
@@ -144,12 +145,10 @@ class Orders:
         loop = asyncio.get_running_loop()
         try:
             self._write(order)
-        except (NotSent, FrameTooLong) as error:
+        except (NotSent, FrameTooLong):
             if lane is not None:
                 lane.release()
-            if isinstance(error, NotSent):
-                raise
-            raise NotSent("it is too long") from None
+            raise
         answer: asyncio.Future[Answer] = loop.create_future()
         stuck = loop.call_later((within + STUCK_AFTER).total_seconds(), self._on_stuck)
         self._asked[order.order] = Asked(order, answer, lane, stuck)

@@ -97,8 +97,6 @@ def _spawn(
 ) -> "subprocess.Popen[bytes]":
     number = connection.fileno()
     passed_on = {name: os.environ[name] for name in _PASSED_ON & os.environ.keys()}
-    # Started by this thread on purpose: the system ends a worker with the thread that started it,
-    # and this one runs the event loop.
     return subprocess.Popen(  # noqa: S603 — our own interpreter and module
         (
             *(sys.executable, "-m", launch.module, *launch.arguments),

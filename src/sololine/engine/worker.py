@@ -3,16 +3,16 @@
 `python -m sololine.engine.worker --socket FD --data DIR` is started by `engine.process` with one
 end of a socket pair, and speaks `core.frames` over it. It exists because the library cannot be
 trusted with a server: its faults abort the process, and while it shows codes only killing it ends
-it. The worker dies with its server, whether by the socket's end or by the system's hand.
+it. The worker ends with its server: the socket's end tells it, and what it has received by then
+and cannot tell any more, it leaves in the journal.
 
 It has no event loop. Its main thread reads orders; the library's call has a thread, as has every
 order while it is carried out; signals are written on the library's own threads, so that a slow
 server slows the library down instead of filling the memory.
 """
 
-import ctypes
+import contextlib
 import os
-import signal
 import socket
 import sys
 import threading
@@ -67,7 +67,8 @@ LOCK_PATIENCE: Final = timedelta(seconds=5)
 
 _QUIET_S: Final = 0.1
 _QUIET_AT_MOST_S: Final = 2.0
-_PR_SET_PDEATHSIG: Final = 1
+_DRAIN_AT_MOST_S: Final = 3.0
+"""Beyond the quiet; the next worker waits for the lock a little longer than that."""
 _READ_BYTES: Final = 1 << 16
 _CHROME: Final = 1
 _EXIT_BROKEN: Final = 70
@@ -92,19 +93,21 @@ class Worker:
                     self._obey(frame, get_library)
         except (OSError, BadFrame):
             pass  # either way there is nobody left to work for
+        if self._link is not None:
+            # WhatsApp believes that we have what the library is still about to report.
+            drained = _in_thread(self._link.drain)
+            drained.join(_DRAIN_AT_MOST_S)
         os._exit(0)
 
     def post(self, frame: Frame) -> None:
-        """Write a frame; ends the process when nobody reads it. Raises `FrameTooLong`."""
+        """Write a frame, if anybody is there to read it. Raises `FrameTooLong`."""
         self.write(encode(frame))
 
     def write(self, frame: bytes) -> None:
-        """Write an encoded frame; ends the process when nobody reads it."""
-        try:
-            with self._writing:
-                self._connection.sendall(frame)
-        except OSError:
-            os._exit(0)
+        """Write an encoded frame, if anybody is there to read it."""
+        # Where nobody is, the reader of the orders sees to the end.
+        with self._writing, contextlib.suppress(OSError):
+            self._connection.sendall(frame)
 
     def _obey(self, frame: Frame, get_library: Callable[[], Library]) -> None:
         match frame:
@@ -295,14 +298,19 @@ class _Link:
 
     def close(self, order: Close) -> None:
         """End the link so that what was received is reported first."""
-        if self._library is not None and self._up:
-            # What the server has no room for waits in the journal.
-            self._journal.lift()
-            # Stop alone would drop up to a hundred events whose receipts are out already.
-            self._library.disconnect(self._device)
-            self._await_quiet()
+        self.drain()
         # The library's stop would gain nothing over the end of the process.
         self._finish(order)
+
+    def drain(self) -> None:
+        """Have the library receive nothing more, and report what it has received."""
+        if self._library is None or not self._up:
+            return
+        # What the server has no room for waits in the journal.
+        self._journal.lift()
+        # Stop alone would drop up to a hundred events whose receipts are out already.
+        self._library.disconnect(self._device)
+        self._await_quiet()
 
     def call(self, order: Call) -> None:
         """Have the library ask or tell WhatsApp something, and return what it says."""
@@ -371,15 +379,8 @@ class _Link:
         os._exit(0)
 
 
-def die_with_parent() -> None:
-    """Have the system kill this process when the thread that started it ends (Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
 def main(arguments: list[str], get_library: Callable[[], Library]) -> NoReturn:
     """Serve on the socket that the arguments name; never returns."""
-    die_with_parent()
     # The library makes its files itself; nobody else may read them.
     os.umask(0o077)
     options = dict(zip(arguments[::2], arguments[1::2], strict=True))
@@ -387,7 +388,7 @@ def main(arguments: list[str], get_library: Callable[[], Library]) -> NoReturn:
     Worker(connection, Path(options["--data"])).serve(get_library)
 
 
-def _in_thread(call: Callable[..., None], *arguments: object) -> None:
+def _in_thread(call: Callable[..., None], *arguments: object) -> threading.Thread:
     def run() -> None:
         try:
             call(*arguments)
@@ -396,7 +397,9 @@ def _in_thread(call: Callable[..., None], *arguments: object) -> None:
             if sys.exc_info()[0] is not None:
                 os._exit(_EXIT_BROKEN)
 
-    threading.Thread(target=run, daemon=True).start()
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import pytest
 
 from sololine.core.signals import (
     Banned,
+    ChatSignal,
     ConnectRefused,
     CredentialsInUse,
     EngineOutdated,
@@ -237,6 +238,7 @@ def test_a_signal_is_final_unless_the_link_may_go_on() -> None:
     goes_on = {
         *(QrIssued, PairingCodeIssued, Linked),
         *(LinkUp, LinkDown, KeepAliveMissed, KeepAliveRestored),
+        *get_args(ChatSignal),
     }
     for kind in get_args(Signal):
         signal = object.__new__(kind)
@@ -244,5 +246,5 @@ def test_a_signal_is_final_unless_the_link_may_go_on() -> None:
 
 
 def test_signals_are_subscribed_to() -> None:
-    assert list(signals.SUBSCRIBED) == [3, 4, 5, 6, 7, 8, 9, 10, 12]
+    assert list(signals.SUBSCRIBED) == [3, 4, 5, 6, 7, 8, 9, 10, 12, 17, 18, 19, 44]
     assert timedelta(seconds=160) == signals.LINKING_LASTS
