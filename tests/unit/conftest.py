@@ -12,6 +12,8 @@ from sololine.actions.gateway import Gateway
 from sololine.bus.memory import MemoryBus
 from sololine.clock import ManualClock
 from sololine.core.ids import DEFAULT_TENANT
+from sololine.media_files import MediaFiles
+from sololine.outward import Outward
 from sololine.store.migrate import migrate
 from sololine.store.store import Store
 from tests.unit.scenes import NOON, OTHER_TENANT
@@ -52,6 +54,19 @@ def bus() -> MemoryBus:
 
 
 @pytest.fixture
-def gateway(store: Store, bus: MemoryBus) -> Gateway:
+def media_folder(tmp_path: Path) -> Path:
+    """Where the gateway's files are; it is made with the first of them."""
+    return tmp_path / "media"
+
+
+@pytest.fixture
+async def outward() -> AsyncIterator[Outward]:
+    """Reaches servers on this machine, as those of tests are."""
+    async with Outward(allow_private=True) as outward:
+        yield outward
+
+
+@pytest.fixture
+def gateway(store: Store, bus: MemoryBus, media_folder: Path, outward: Outward) -> Gateway:
     """A gateway with the settings that nobody changed; no line runs behind it."""
-    return Gateway(store=store, bus=bus)
+    return Gateway(store=store, bus=bus, media=MediaFiles(media_folder), outward=outward)

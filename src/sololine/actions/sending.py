@@ -30,7 +30,7 @@ from sololine.core.events import EventType
 from sololine.core.ids import BotId, MessageId, UserId
 from sololine.core.media import Media
 from sololine.core.message import Message, Origin, Status, told
-from sololine.media_type import suitable
+from sololine.media_type import objection
 from sololine.store.transaction import Transaction
 
 
@@ -242,8 +242,9 @@ _F = TypeVar("_F", Taken, Media)
 
 
 def _suitable(wanted: SendFile, file: _F) -> _F:
-    if not suitable(wanted.kind, file.mime_type):
-        raise MediaUnsuitable(wanted=wanted.kind.value, mime_type=file.mime_type)
+    wrong = objection(wanted.kind, file.mime_type)
+    if wrong is not None:
+        raise MediaUnsuitable(wrong, mime_type=file.mime_type)
     return file
 
 

@@ -126,11 +126,8 @@ class MediaUnsuitable(SololineError):
 
     code = "media_unsuitable"
 
-    def __init__(self, *, wanted: str, mime_type: str) -> None:
-        super().__init__(
-            f"A file of the type {mime_type} cannot be sent as {wanted}. "
-            "Send it as document, or convert it."
-        )
+    def __init__(self, message: str, *, mime_type: str) -> None:
+        super().__init__(message)
         self.mime_type = mime_type
 
     def fields(self) -> Mapping[str, Any]:

@@ -3,7 +3,8 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
@@ -101,29 +102,31 @@ def draft_of(body: Body, *, sha256: str | None = None, max_bytes: int) -> Draft:
     )
 
 
-async def read_form(request: Request, max_bytes: int) -> Form:
-    """Read a form; its file is on the disk, in a place that goes with the request.
+@asynccontextmanager
+async def read_form(request: Request, max_bytes: int) -> AsyncIterator[Form]:
+    """Read a form; its file is on the disk, and goes when the context closes.
 
     The fields are those of the JSON body; or one field `message` holds the whole body as JSON.
 
     Raises:
         InvalidInput, MediaTooLarge, RequestValidationError: it is none of ours.
     """
-    form = await whole_form(request, max_bytes)
-    file = form.get("file")
-    if file is not None and not isinstance(file, UploadFile):
-        raise InvalidInput("The part file is a text. Send it with a file name.", field="file")
-    return Form(body=validated(_fields(form)), file=file)
+    async with whole_form(request, max_bytes) as form:
+        file = form.get("file")
+        if file is not None and not isinstance(file, UploadFile):
+            raise InvalidInput("The part file is a text. Send it with a file name.", field="file")
+        yield Form(body=validated(_fields(form)), file=file)
 
 
-async def whole_form(request: Request, max_bytes: int) -> FormData:
+@asynccontextmanager
+async def whole_form(request: Request, max_bytes: int) -> AsyncIterator[FormData]:
     """The parts of a form.
 
     Raises:
         InvalidInput, MediaTooLarge: it is not readable, or has too much in it.
     """
     try:
-        return await request.form(max_files=1, max_fields=_FORM_PARTS, max_part_size=FORM_MAX_BYTES)
+        form = await request.form(max_files=1, max_fields=_FORM_PARTS, max_part_size=FORM_MAX_BYTES)
     except HTTPException as error:
         if error.status_code == 413:  # noqa: PLR2004 — said by `capped`
             raise MediaTooLarge(max_bytes=max_bytes) from error
@@ -131,6 +134,10 @@ async def whole_form(request: Request, max_bytes: int) -> FormData:
             "The form cannot be read. Send its fields, and one file in the part file, as "
             "multipart/form-data."
         ) from error
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 def validated(document: Any) -> Body:

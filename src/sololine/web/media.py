@@ -1,8 +1,8 @@
 """The door `media`: files to be sent, and files that came, at `/v1` and `/api/v1`."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Annotated, Final
-from urllib.parse import unquote
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import FileResponse
@@ -89,24 +89,25 @@ async def upload(
     user: UserQuery = None,
 ) -> OneMedia:
     """Upload a file, to be sent later: as it is, or as the part `file` of a form."""
-    pieces: AsyncIterator[bytes] = _body(request)
-    name, declared = unquote(file_name or ""), content_type
-    if is_form(request.scope):
-        form = await whole_form(request, gateway.media_max_bytes)
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise InvalidInput("The form has no file. Send it in the part file.", field="file")
-        pieces = pieces_of(file)
-        name, declared = name or file.filename or "", file.content_type or ""
-    made = await media.upload(
-        gateway,
-        caller,
-        bot,
-        user=named_user(user),
-        pieces=pieces,
-        file_name=name,
-        declared=declared or None,
-    )
+    async with AsyncExitStack() as stack:
+        pieces: AsyncIterator[bytes] = _body(request)
+        name, declared = file_name or "", content_type
+        if is_form(request.scope):
+            parts = whole_form(request, gateway.media_max_bytes)
+            file = (await stack.enter_async_context(parts)).get("file")
+            if not isinstance(file, UploadFile):
+                raise InvalidInput("The form has no file. Send it in the part file.", field="file")
+            pieces = pieces_of(file)
+            name, declared = name or file.filename or "", file.content_type or ""
+        made = await media.upload(
+            gateway,
+            caller,
+            bot,
+            user=named_user(user),
+            pieces=pieces,
+            file_name=name,
+            declared=declared or None,
+        )
     return OneMedia(media=MediaShape.model_validate(media_json(made)))
 
 

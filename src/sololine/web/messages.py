@@ -148,8 +148,8 @@ async def send_form(
 ) -> Response:
     """Send a message whose file comes in the same request, as a form."""
     most = gateway.media_max_bytes
-    form = await read_form(request, most)
     async with AsyncExitStack() as stack:
+        form = await stack.enter_async_context(read_form(request, most))
         attached: media.Taken | None = None
         if form.file is not None:
             taking = media.taken_in(

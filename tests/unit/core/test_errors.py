@@ -61,7 +61,7 @@ EXAMPLES: list[SololineError] = [
     UrlNotAllowed("No.", field="url"),
     UrlUnreachable("No.", field="url"),
     MediaTooLarge(max_bytes=10),
-    MediaUnsuitable(wanted="voice", mime_type="image/png"),
+    MediaUnsuitable("No.", mime_type="image/png"),
     MessageNotFound(),
     MessageNotFound(field="replyTo"),
     MediaNotFound(),

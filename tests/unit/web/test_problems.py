@@ -32,7 +32,7 @@ ONE_OF_EACH: list[errors.SololineError] = [
     errors.UrlNotAllowed("No.", field="url"),
     errors.UrlUnreachable("No.", field="url"),
     errors.MediaTooLarge(max_bytes=10),
-    errors.MediaUnsuitable(wanted="voice", mime_type="image/png"),
+    errors.MediaUnsuitable("No.", mime_type="image/png"),
     errors.MessageNotFound(),
     errors.MediaNotFound(),
     errors.NotOnWhatsApp(),
