@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import event
 
 from sololine.core.chat import Chat, ChatId
-from sololine.core.content import Content, Context, Deletion, Edit, Reaction, Target, Text
+from sololine.core.content import Content, Context, Deletion, Edit, Reaction, Target, Text, text_of
 from sololine.core.events import EventType
 from sololine.core.ids import DEFAULT_TENANT, BotId, DeviceId, MessageId
 from sololine.core.message import Message, Origin, Status, told
@@ -18,7 +18,7 @@ from sololine.core.session import State
 from sololine.core.training import Training
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
-from sololine.wire.content import write
+from sololine.wire.content import read, write
 from tests.unit.lines.stage import RunningLine, Stage
 from tests.unit.scenes import NOON, NUMBER, connect, new_bot, until
 
@@ -196,9 +196,6 @@ def form(
 
 def text_in(message: bytes) -> str:
     """The text that a message carries."""
-    from sololine.core.content import text_of
-    from sololine.wire.content import read
-
     incoming = read(message)
     assert incoming is not None
     return text_of(incoming.content)
