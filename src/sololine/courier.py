@@ -14,8 +14,8 @@ Signatures, headers and the meaning of the answers are those of Standard Webhook
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -52,11 +52,22 @@ AT_ONCE_EACH: Final = 10
 TIMEOUT_S: Final = 15.0
 TAKEN_FOR: Final = timedelta(seconds=60)
 """How long a taking keeps other couriers off; longer than any request may last."""
+GATHERED_FOR_S: Final = 0.02
+"""How long outcomes wait for others, to be written in one transaction."""
 PAUSE_AFTER_FAULT_S: Final = 1.0
 
 _OK: Final = range(200, 300)
 _REDIRECT: Final = range(300, 400)
 _GONE: Final = 410
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """A delivery that was taken, and what is to be sent where."""
+
+    webhook: Webhook
+    delivery: Delivery
+    body: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,71 +151,61 @@ class Courier:
 
     async def _send_due(self) -> None:
         """Take what is due and send it, as much at once as may be under way."""
+        flowing = False
         while True:
             self._wake.clear()
             room = min(TAKEN_AT_ONCE, AT_ONCE - len(self._sending))
-            taken = await self._take(room) if room > 0 else []
-            if len(taken) < room or room <= 0:
-                try:
+            # An idle courier must not write at every event that nobody wants: it looks first.
+            count = await self._take(room) if room > 0 and (flowing or await self._due()) else 0
+            flowing = count > 0
+            if room <= 0 or count < room:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY_S):
                         await self._wake.wait()
-                except TimeoutError:
-                    continue
 
-    async def _take(self, room: int) -> list[Delivery]:
-        full = frozenset(hook for hook, count in self._busy.items() if count >= AT_ONCE_EACH)
-
-        async def work(tx: Transaction) -> list[Delivery]:
-            return await tx.deliveries.take(self._process, room, TAKEN_FOR, but=full)
-
-        # Asked first without taking: an idle courier must not write once a second.
+    async def _due(self) -> bool:
+        """Whether a delivery may be taken now."""
         async with self._store.read() as tx:
             due_at = await tx.deliveries.next_due()
-            if due_at is None or due_at > tx.now:
-                return []
-        taken = await self._store.run(work)
-        if taken:
-            await self._start(taken)
-        return taken
+            return due_at is not None and due_at <= tx.now
 
-    async def _start(self, taken: Sequence[Delivery]) -> None:
-        """Read what is to be sent, and begin to send it."""
-        by_tenant: dict[TenantId, list[Delivery]] = {}
-        for delivery in taken:
-            by_tenant.setdefault(delivery.tenant, []).append(delivery)
-        for tenant, deliveries in by_tenant.items():
-            async with self._store.read() as tx:
-                hooks = {hook.id: hook for hook in await tx.webhooks.of_tenant(tenant)}
-                logged = await tx.events.many(tenant, [each.seq for each in deliveries])
-                shown = {one["seq"]: one for one in await events.shown(tx, logged)}
-            for delivery in deliveries:
-                hook, event = hooks.get(delivery.webhook), shown.get(delivery.seq)
-                if hook is not None and event is not None:
-                    self._busy[hook.id] = self._busy.get(hook.id, 0) + 1
-                    self._sending[delivery.id] = asyncio.create_task(
-                        self._send(hook, delivery, event), name=f"delivery {delivery.id}"
-                    )
+    async def _take(self, room: int) -> int:
+        """Take due deliveries and begin to send them; returns how many."""
+        full = frozenset(hook for hook, count in self._busy.items() if count >= AT_ONCE_EACH)
+
+        async def work(tx: Transaction) -> list[Errand]:
+            taken = await tx.deliveries.take(self._process, room, TAKEN_FOR, but=full)
+            return await _errands(tx, taken)
+
+        errands = await self._store.run(work)
+        for errand in errands:
+            hook = errand.webhook.id
+            self._busy[hook] = self._busy.get(hook, 0) + 1
+            self._sending[errand.delivery.id] = asyncio.create_task(
+                self._send(errand), name=f"delivery {errand.delivery.id}"
+            )
+        return len(errands)
 
     # ------------------------------------------------------------------ sending
 
-    async def _send(self, hook: Webhook, delivery: Delivery, event: dict[str, Any]) -> None:
+    async def _send(self, errand: Errand) -> None:
+        hook = errand.webhook.id
         try:
-            outcome = await self._tried(hook, delivery, event)
-            self._settled.put_nowait(outcome)
+            self._settled.put_nowait(await self._tried(errand))
         finally:
-            del self._sending[delivery.id]
-            self._busy[hook.id] -= 1
-            if not self._busy[hook.id]:
-                del self._busy[hook.id]
+            del self._sending[errand.delivery.id]
+            self._busy[hook] -= 1
+            if not self._busy[hook]:
+                del self._busy[hook]
 
-    async def _tried(self, hook: Webhook, delivery: Delivery, event: dict[str, Any]) -> Outcome:
+    async def _tried(self, errand: Errand) -> Outcome:
         """Send once. A failure is an outcome, whatever it is."""
-        body = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        hook, delivery = errand.webhook, errand.delivery
         status: int | None = None
         try:
-            headers = signed(hook.secret, delivery.id, self._now(), body)
+            headers = signed(hook.secret, delivery.id, self._now(), errand.body)
             answer = await self._outward.post(
-                hook.url, headers=headers, body=body.encode(), timeout_s=TIMEOUT_S
+                hook.url, headers=headers, body=errand.body.encode(), timeout_s=TIMEOUT_S
             )
             status = answer.status
             error = _complaint(status)
@@ -219,9 +220,10 @@ class Courier:
     # ------------------------------------------------------------------ settling
 
     async def _settle(self) -> None:
-        """Write outcomes down, all that there are at a time."""
+        """Write outcomes down, all that came within a moment at a time."""
         while True:
             outcomes = [await self._settled.get()]
+            await asyncio.sleep(GATHERED_FOR_S)
             while not self._settled.empty():
                 outcomes.append(self._settled.get_nowait())
             try:
@@ -278,6 +280,27 @@ async def settle(tx: Transaction, outcomes: Sequence[Outcome]) -> frozenset[Tena
             raise Raced("a webhook was changed while its deliveries were settled")
         await tx.webhooks.save(after)
     return frozenset(told)
+
+
+async def _errands(tx: Transaction, taken: Sequence[Delivery]) -> list[Errand]:
+    """What is to be sent for the deliveries that were taken, the longest due first."""
+    by_tenant: dict[TenantId, list[Delivery]] = {}
+    for delivery in taken:
+        by_tenant.setdefault(delivery.tenant, []).append(delivery)
+    errands = []
+    for tenant, deliveries in by_tenant.items():
+        hooks = {hook.id: hook for hook in await tx.webhooks.of_tenant(tenant)}
+        logged = await tx.events.many(tenant, [each.seq for each in deliveries])
+        shown = {one["seq"]: one for one in await events.shown(tx, logged)}
+        errands += [
+            Errand(
+                webhook=hooks[delivery.webhook],
+                delivery=delivery,
+                body=json.dumps(shown[delivery.seq], ensure_ascii=False, separators=(",", ":")),
+            )
+            for delivery in deliveries
+        ]
+    return errands
 
 
 def signed(secret: str, delivery: DeliveryId, at: datetime, body: str) -> dict[str, str]:
