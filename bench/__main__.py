@@ -5,9 +5,12 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bench import linking
+from bench import linking, messages
 
-BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"linking": linking.main}
+BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+    "linking": linking.main,
+    "messages": messages.main,
+}
 
 
 def main() -> None:
