@@ -226,6 +226,20 @@ async def test_people_see_what_the_bot_does_in_their_chat(world: World) -> None:
         await world.saw(ANA, state.value)
 
 
+async def test_a_bot_whose_phone_has_a_name_is_seen_online(world: World) -> None:
+    link, _ = await met(world)
+    world.present(NUMBER, Profile(name="House"))
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            try:
+                await link.show_online(online=True)
+            except NotSent:  # the name has not arrived yet
+                await asyncio.sleep(0.01)
+            else:
+                break
+    await link.show_online(online=False)
+
+
 @pytest.mark.parametrize("played", [False, True])
 async def test_people_see_that_their_message_was_read_or_played(
     world: World, *, played: bool

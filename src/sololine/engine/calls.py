@@ -238,6 +238,7 @@ def _parsed(name: str, value: bytes) -> Any:
 # Errors ------------------------------------------------------------------------------------------
 
 _DOWN: Final = "websocket not connected"
+_NAMELESS: Final = "without PushName"
 _NOT_ON_WHATSAPP: Final = "no LID found"
 _NOT_IN_GROUP: Final = ("not participating in that group", "that group does not exist")
 _NO_PICTURE: Final = ("does not have a profile picture", "hidden their profile picture")
@@ -252,6 +253,9 @@ def _raise_for(error: str) -> None:
         return
     if _DOWN in error:
         raise NotSent("the link is down")
+    if _NAMELESS in error:
+        # A phone shares its name some moments after it was linked, and some have none at all.
+        raise NotSent("the phone has not told its name yet, without which nobody is online")
     raise LinkClosed("whatsapp did not do it")
 
 

@@ -44,6 +44,9 @@ _LID: Final = "@lid"
 _FOR_MACHINES: Final = frozenset({2, 35})
 """Fields of a `waE2E.Message` that say nothing to people: a group's new key, and context alone. A
 key comes as a message of its own, under the id of the one that follows."""
+_PROTOCOL: Final = 12
+_REVOKE: Final = 0
+_EDIT: Final = 14
 _MILLISECONDS: Final = 1000
 """In the time of a message; receipts have seconds."""
 
@@ -89,7 +92,7 @@ def jid(message: bytes) -> str:
 def _received(fields: Fields) -> Received | None:
     info = read(data(fields, 1))
     message = data(fields, 2)
-    if text(info, 7) == _BETWEEN_OWN_DEVICES or read(message).keys() <= _FOR_MACHINES:
+    if text(info, 7) == _BETWEEN_OWN_DEVICES or not _is_for_people(read(message)):
         return None
     return Received(
         id=text(info, 2),
@@ -98,6 +101,14 @@ def _received(fields: Fields) -> Received | None:
         sender_name=text(info, 5),
         message=message,
     )
+
+
+def _is_for_people(content: Fields) -> bool:
+    rest = content.keys() - _FOR_MACHINES
+    if rest == {_PROTOCOL}:
+        # The others are between devices, and the keys in some of them are nobody else's business.
+        return number(read(data(content, _PROTOCOL)), 2) in {_REVOKE, _EDIT}
+    return bool(rest)
 
 
 def _unreadable(fields: Fields) -> Unreadable | None:

@@ -97,11 +97,19 @@ def test_it_is_told_where_and_by_whom(told: Any, where: Where) -> None:
             senderKeyDistributionMessage=E2E.SenderKeyDistributionMessage(groupID=GROUP),
             messageContextInfo=E2E.MessageContextInfo(messageSecret=b"x"),
         ),
+        E2E.Message(protocolMessage=E2E.ProtocolMessage(type="APP_STATE_SYNC_KEY_SHARE")),
+        E2E.Message(protocolMessage=E2E.ProtocolMessage()),
     ],
-    ids=["empty", "a group's key"],
+    ids=["empty", "a group's key", "a key between devices", "nothing known"],
 )
 def test_what_says_nothing_to_people_is_not_told(content: Any) -> None:
     assert heard(source(GROUP, LID), content=content) is None
+
+
+@pytest.mark.parametrize("kind", ["REVOKE", "MESSAGE_EDIT"])
+def test_what_is_deleted_and_edited_is_told(kind: str) -> None:
+    content = E2E.Message(protocolMessage=E2E.ProtocolMessage(type=kind))
+    assert isinstance(heard(source(LID, LID), content=content), Received)
 
 
 def test_what_own_devices_tell_each_other_is_not_told() -> None:
