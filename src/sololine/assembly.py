@@ -86,7 +86,9 @@ async def assembled(
             process = stack.enter_context(process_slot(settings.data_dir))
             courier = Courier(process, store=store, bus=bus, outward=outward)
             await stack.enter_async_context(courier.running())
-            engine = NeonizeEngine(settings.data_dir, launch)
+            engine = NeonizeEngine(
+                settings.data_dir, launch, max_media_bytes=settings.media_max_bytes
+            )
             stack.push_async_callback(engine.close)
             manners = Manners(
                 sends_per_minute=settings.sends_per_minute,
