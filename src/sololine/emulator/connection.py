@@ -206,6 +206,8 @@ class Connection:
                 self._take_message(node, self.key)
             case _ if self.key is not None and self._exchange.take(self.key, node, self._send):
                 pass
+            case "ack", _ if self.key is None and node.attrs.get("class") == "notification":
+                pass  # a client that is being linked was told something
             case "xmlstreamend", _:
                 self._channel.close()
             case _:
