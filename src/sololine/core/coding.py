@@ -4,7 +4,8 @@ A dataclass is written as its name in snake case under the key of its union, bes
 `{"signal": "link_up"}`. The annotation of a field chooses how it is written, so a class that joins
 a union needs nothing in here. Reading is strict: an unknown name, a missing, spare or mistyped
 field is an error, since what is read was written by us, and a mismatch means that two versions of
-Sololine met.
+Sololine met. Only what is kept for years is read by versions that know other fields, and is read
+leniently: what is missing has its default, what is spare is left out.
 
 This module imports the standard library only, so that a worker process stays small.
 """
@@ -14,7 +15,7 @@ import binascii
 import re
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, Union, get_args, get_origin
@@ -38,19 +39,20 @@ class ClosedUnion:
     Args:
         key: names the union in JSON, for example `signal`.
         union: of frozen dataclasses.
+        lenient: read what other versions have written; for what is kept.
     """
 
-    def __init__(self, key: str, union: Any) -> None:
+    def __init__(self, key: str, union: Any, *, lenient: bool = False) -> None:
         self.key = key
-        self._by_name: Mapping[str, Any] = {name_of(cls): cls for cls in _members(union)}
-        self._coders: Mapping[Any, Mapping[str, _Coder]] = {
-            cls: _coders_of(cls) for cls in self._by_name.values()
+        self._classes: Mapping[Any, _Class] = {
+            cls: _Class(cls, lenient=lenient) for cls in _members(union)
         }
+        self._by_name = {each.name: each for each in self._classes.values()}
 
     def to_json(self, value: Any) -> dict[str, Any]:
         """The value as a JSON object."""
-        cls = type(value)
-        return {self.key: name_of(cls), **_written(value, self._coders[cls])}
+        cls = self._classes[type(value)]
+        return {self.key: cls.name, **cls.write(value)}
 
     def from_json(self, document: Mapping[str, Any]) -> Any:
         """The value that a JSON object holds. Raises `BadCoding`."""
@@ -59,7 +61,7 @@ class ClosedUnion:
         cls = self._by_name.get(name) if isinstance(name, str) else None
         if cls is None:
             raise BadCoding(f"an unknown {self.key}")
-        return _read(cls, self._coders[cls], rest, f"{self.key} {name!r}")
+        return cls.read(rest)
 
 
 def name_of(cls: type) -> str:
@@ -72,55 +74,72 @@ def _members(union: Any) -> tuple[Any, ...]:
     return get_args(union) or (union,)
 
 
-def _written(value: Any, coders: Mapping[str, _Coder]) -> dict[str, Any]:
-    return {name: coder.write(getattr(value, name)) for name, coder in coders.items()}
+class _Class:
+    """A dataclass, whose fields are coded each by its annotation."""
 
+    def __init__(self, cls: Any, *, lenient: bool) -> None:
+        self.name = name_of(cls)
+        self._cls = cls
+        self._lenient = lenient
+        self._coders = {
+            each.name: _coder(each.type, each.name, lenient=lenient) for each in fields(cls)
+        }
+        self._needed = {
+            each.name
+            for each in fields(cls)
+            if not lenient or (each.default is MISSING and each.default_factory is MISSING)
+        }
 
-def _read(cls: Any, coders: Mapping[str, _Coder], document: Any, what: str) -> Any:
-    if type(document) is not dict or document.keys() != coders.keys():
-        raise BadCoding(f"{what} has other fields than it should")
-    return cls(**{name: coder.read(document[name]) for name, coder in coders.items()})
+    def write(self, value: Any) -> dict[str, Any]:
+        return {name: coder.write(getattr(value, name)) for name, coder in self._coders.items()}
+
+    def read(self, document: Any) -> Any:
+        if (
+            type(document) is not dict
+            or not document.keys() >= self._needed
+            or not (self._lenient or document.keys() <= self._coders.keys())
+        ):
+            raise BadCoding(f"{self.name} has other fields than it should")
+        return self._cls(
+            **{
+                name: coder.read(document[name])
+                for name, coder in self._coders.items()
+                if name in document
+            }
+        )
 
 
 # Coders by annotation -----------------------------------------------------------------------------
 
 
-def _coders_of(cls: Any) -> dict[str, _Coder]:
-    return {each.name: _coder(each.type, each.name) for each in fields(cls)}
-
-
-def _coder(annotation: Any, field: str) -> _Coder:
+def _coder(annotation: Any, field: str, *, lenient: bool) -> _Coder:
     # A NewType is, at run time, what it was made of.
     annotation = getattr(annotation, "__supertype__", annotation)
     if annotation in _PLAIN:
         return _PLAIN[annotation]
     if get_origin(annotation) in (Union, types.UnionType):
-        return _coder_of_union(annotation, field)
+        return _coder_of_union(annotation, field, lenient=lenient)
     if get_origin(annotation) is tuple:
-        return _list_of(_coder(get_args(annotation)[0], field))
+        return _list_of(_coder(get_args(annotation)[0], field, lenient=lenient))
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return _Coder(lambda value: value.value, _word_of(annotation))
     if is_dataclass(annotation):
-        coders = _coders_of(annotation)
-        name = name_of(annotation)  # type: ignore[arg-type]  # a dataclass that is annotated is one
-        return _Coder(
-            lambda value: _written(value, coders),
-            lambda value: _read(annotation, coders, value, name),
-        )
+        cls = _Class(annotation, lenient=lenient)
+        return _Coder(cls.write, cls.read)
     raise TypeError(f"there is no coding for {annotation}")
 
 
-def _coder_of_union(annotation: Any, field: str) -> _Coder:
+def _coder_of_union(annotation: Any, field: str, *, lenient: bool) -> _Coder:
     members = [member for member in get_args(annotation) if member is not types.NoneType]
     if len(members) < len(get_args(annotation)):
         some = members[0] if len(members) == 1 else Union[tuple(members)]  # noqa: UP007 — made here
-        inner = _coder(some, field)
+        inner = _coder(some, field, lenient=lenient)
         return _Coder(
             lambda value: None if value is None else inner.write(value),
             lambda value: None if value is None else inner.read(value),
         )
     # The field names the union: `"signal": {"signal": "link_up"}`.
-    union = ClosedUnion(field, annotation)
+    union = ClosedUnion(field, annotation, lenient=lenient)
 
     def read(value: Any) -> Any:
         return union.from_json(_is(dict)(value))
@@ -169,7 +188,10 @@ def _bytes(value: Any) -> bytes:
 def _float(value: Any) -> float:
     if type(value) not in (int, float):
         raise BadCoding("a field is not a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise BadCoding("a number is out of range") from None
 
 
 def _duration(value: Any) -> timedelta:

@@ -11,12 +11,17 @@ on phones.
 import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 RULES_MAX: Final = 100
 WORDS_MAX: Final = 20
 TEXT_MAX: Final = 4096
 """Characters of an answer; WhatsApp shows about as many."""
+
+_ACCENTS: Final = frozenset({1, *range(10, 37), *range(200, 241)})
+"""Combining classes: overlays, Hebrew and Arabic points, and what stands around Latin, Greek and
+Cyrillic letters."""
+_VARIATIONS: Final = frozenset(map(chr, range(0xFE00, 0xFE10)))
 
 
 class Match(StrEnum):
@@ -50,6 +55,8 @@ class Rule:
                     found = f" {wanted} " in written
                 case Match.STARTS_WITH:
                     found = written.startswith(f" {wanted} ")
+                case _ as never:  # pragma: no cover — the type checker proves it
+                    assert_never(never)
             if found:
                 return True
         return False
@@ -96,11 +103,32 @@ def answer(training: Training, text: str) -> Answer | None:
 
 
 def plain(text: str) -> str:
-    """The text as it is compared: lower case, no accents, words with single spaces between."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    kept = "".join(
-        character if character.isalnum() else " "
-        for character in decomposed
-        if not unicodedata.combining(character)
-    )
-    return " ".join(kept.split())
+    """The text as it is compared: lower case, no accents, words with single spaces between.
+
+    A symbol is a word, so that people can be answered who send a thumb.
+    """
+    # Twice: what is folded out of one character may have a case, and the other way round.
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    compared = map(_compared, unicodedata.normalize("NFKD", folded))
+    return " ".join("".join(compared).split())
+
+
+def _compared(character: str) -> str:
+    if character.isalnum():
+        return character
+    match unicodedata.category(character):
+        case "So":
+            return f" {character} "
+        case "Mn" | "Mc" | "Me":
+            return "" if _is_accent(character) else character
+        case _:
+            return " "
+
+
+def _is_accent(mark: str) -> bool:
+    """Whether a mark changes how a letter sounds or looks, and is often left out.
+
+    Of other scripts' marks many are letters of their own: vowels in Devanagari and Thai, voicing in
+    Japanese.
+    """
+    return mark in _VARIATIONS or unicodedata.combining(mark) in _ACCENTS

@@ -11,8 +11,8 @@ from sololine.core.content import Content, Context, File, target_of
 from sololine.core.message import Failure, Message, Origin, Status
 from sololine.store.columns import Row, instant, json_data, json_text, millis, plain
 
-CONTENT: Final = ClosedUnion("type", Content)
-CONTEXT: Final = ClosedUnion("type", Context)
+CONTENT: Final = ClosedUnion("type", Content, lenient=True)
+CONTEXT: Final = ClosedUnion("type", Context, lenient=True)
 
 TARGET_MAX: Final = 255
 """Longest id that a target is found by. WhatsApp's are shorter, but who writes a reaction may write

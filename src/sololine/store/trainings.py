@@ -15,7 +15,7 @@ from sololine.store.columns import json_list
 from sololine.store.connection import Connection
 from sololine.store.tables import bots, trainings
 
-RULES: Final = ClosedUnion("type", Rule)
+RULES: Final = ClosedUnion("type", Rule, lenient=True)
 
 _GET: Final = (
     select(bots.c.personality, trainings.c.instructions, trainings.c.rules, trainings.c.fallback)
