@@ -4,19 +4,18 @@ Started as `python -m tests.flow.server PORT CA_FILE ROOT_PUBLIC [MOMENT COUNT_F
 the process kills itself there, as `kill -9` would (see `moments.py`).
 """
 
-import asyncio
 import os
 import sys
 import threading
 from pathlib import Path
 
+from sololine import event_loop
 from sololine.cli.logs import configure_logs
 from sololine.cli.running import run
 from sololine.engine.loopback import loopback_launch
 from sololine.settings import Settings
 from sololine.web import events
 from tests.flow.moments import die_at
-
 
 KEY_CHECKED_EVERY_S = 1.0
 SLOW_AFTER_S = 4.0
@@ -47,7 +46,7 @@ def main() -> None:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
 
-    asyncio.run(run(Settings(), launch, announce))
+    event_loop.run(run(Settings(), launch, announce))
 
 
 if __name__ == "__main__":

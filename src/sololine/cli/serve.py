@@ -1,11 +1,11 @@
 """`sololine serve`, `sololine sandbox` and `sololine migrate`."""
 
-import asyncio
 import os
 from typing import Annotated
 
 import typer
 
+from sololine import event_loop
 from sololine.cli.configured import settings_of
 from sololine.cli.output import fail
 from sololine.cli.sandbox import SANDBOX_DIR
@@ -26,7 +26,7 @@ def serve(port: Port = None) -> None:
         typer.echo(f"Sololine answers at {url}  (its pages: {url}/docs)")
         typer.echo(f"API key of the tenant 'default': {key}")
 
-    asyncio.run(run(settings, None, announce))
+    event_loop.run(run(settings, None, announce))
 
 
 def sandbox(port: Port = None) -> None:
@@ -41,7 +41,7 @@ def sandbox(port: Port = None) -> None:
     os.environ.setdefault("SOLOLINE_DATA_DIR", SANDBOX_DIR)
     settings = settings_of(port)
     configure_logs(settings.log_level)
-    asyncio.run(run_sandbox(settings))
+    event_loop.run(run_sandbox(settings))
 
 
 def migrate() -> None:
@@ -50,5 +50,5 @@ def migrate() -> None:
 
     settings = settings_of(None)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    asyncio.run(migrate(settings.store_url))
+    event_loop.run(migrate(settings.store_url))
     typer.echo(f"The database is at revision {HEAD}.")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
+from sololine import event_loop
 from sololine.emulator.control import control_app
 from sololine.emulator.server import Emulator
 
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--log-level", default="warning", help="debug, info, warning, error")
     options = parser.parse_args()
     logging.basicConfig(level=options.log_level.upper(), stream=sys.stderr)
-    asyncio.run(_run(options))
+    event_loop.run(_run(options))
 
 
 async def _run(options: argparse.Namespace) -> None:
