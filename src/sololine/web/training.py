@@ -20,8 +20,8 @@ from sololine.web.shapes.training import (
 )
 from sololine.web.streamed import streamed
 
-TRAINING_MAX_BYTES: Final = 2 * 2**20
-"""Room for every rule that a training may have, spelt as `\\u` escapes."""
+TRAINING_MAX_BYTES: Final = 6 * 2**20
+"""Room for all the rules that a training may have, each character spelt as an escape."""
 
 router = APIRouter(
     tags=["training"],
