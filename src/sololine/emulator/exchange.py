@@ -6,6 +6,7 @@ world and tells the other side; stanzas are made and read by the connections.
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +17,7 @@ from sololine.emulator.accounts import Companion, DeviceKey
 from sololine.emulator.delivery import Delivery
 from sololine.emulator.device_lists import DeviceLists
 from sololine.emulator.errors import LinkingBroken, PasskeyDemanded, UnknownCode
-from sololine.emulator.facts import Fact, LoginDenied, UnlinkedBy
+from sololine.emulator.facts import Fact, LoginDenied, PrekeysChanged, UnlinkedBy
 from sololine.emulator.faults import Armed, Fault, Faults, PasskeyDemand, Striking, Target
 from sololine.emulator.group_life import GroupLife
 from sololine.emulator.journal import Drawer, Journal
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 
 LINKING_LIMIT: Final = 20.0
 """Seconds a client may take to answer when a phone has accepted it."""
+
+FEW_PREKEYS: Final = 5
+"""One-time prekeys of a device below which it is asked for more."""
 
 _UNKNOWN_KEPT: Final = 1000
 
@@ -92,7 +96,8 @@ class Exchange:
         observe: Callable[[Fact], None] = lambda _: None,
     ) -> None:
         self.now = now
-        self.world = World(observe=observe)
+        self._observe = observe
+        self.world = World(observe=self._note)
         self.faults = Faults()
         self.unknown: list[str] = []
         """What clients said that is not understood, oldest first; fit for a log."""
@@ -148,6 +153,14 @@ class Exchange:
             self.world.groups[group_id] = group_life.load(group_id, kept)
         for number, kept in self.journal.read(Drawer.PROFILES):
             self.world.profiles[number] = profile_life.load(kept)
+
+    def _note(self, fact: Fact) -> None:
+        self._observe(fact)
+        if isinstance(fact, PrekeysChanged):
+            left = self.world.companion(fact.key).prekey_count
+            if left < FEW_PREKEYS:
+                stanza_id = os.urandom(8).hex().upper()
+                self.delivery.deliver(fact.key, stanzas.few_prekeys(stanza_id, left, self.now()))
 
     def _tell(self, number: str, stanza: Node) -> None:
         """Bring news to an account's companions; a phone knows them anyway."""

@@ -56,6 +56,11 @@ class Journal:
         """Write to these records from now on."""
         self._records = records
 
+    def close(self) -> None:
+        """Write what is not written yet, and nothing after that."""
+        self.flush()
+        self._records = None
+
     def put(self, drawer: Drawer, name: str, value: Value) -> None:
         """Keep a value under this name, in place of an earlier one.
 

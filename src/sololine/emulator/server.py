@@ -99,7 +99,7 @@ class Emulator:
             for account in self._ledger.accounts():
                 self.exchange.world.restore(account)
             self.exchange.journal.open(self._ledger)
-            stack.callback(self.exchange.journal.flush)
+            stack.callback(self.exchange.journal.close)
             self.exchange.restore()
             self.phones.restore()
             server = await asyncio.start_server(

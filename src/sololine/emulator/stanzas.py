@@ -65,6 +65,12 @@ def passkey_demand(stanza_id: str, now: datetime) -> Node:
     return Node.make("notification", attrs, options)
 
 
+def few_prekeys(stanza_id: str, left: int, now: datetime) -> Node:
+    """The device should upload more one-time prekeys."""
+    count = Node.make("count", {"value": left})
+    return Node.make("notification", _heard(stanza_id, "encrypt", now=now), count)
+
+
 def success(*, lid: Jid, now: datetime) -> Node:
     """A login was accepted. `lid` is the device's own address by LID."""
     return Node.make("success", {"t": int(now.timestamp()), "lid": lid, "location": _LOCATION})

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sololine.emulator.accounts import DeviceKey
+from sololine.emulator.exchange import FEW_PREKEYS
 from sololine.emulator.faults import (
     AckError,
     CorruptMessage,
@@ -103,6 +104,37 @@ async def test_two_hundred_messages_each_way_keep_their_order(ana: Phone, engine
     assert [said(letter) for letter in await ana.received(200)] == [
         f"out {number}" for number in range(200)
     ]
+
+
+async def test_nothing_is_lost_when_both_write_at_once(ana: Phone, engine: Engine) -> None:
+    """The engine then uses keys twice; the phone asks again for what it cannot read."""
+
+    async def read_and_write() -> None:
+        for number in range(100):
+            await ana.send(TO_BOT, text(f"in {number}"))
+            await asyncio.sleep(0.002)
+
+    writing = asyncio.create_task(read_and_write())
+    for number in range(100):
+        await engine.send(TO_ANA, text(f"out {number}"))
+    await writing
+
+    await engine.message("in 99")
+    letters = await ana.received(100, timeout_s=30)
+    assert sorted(map(said, letters)) == sorted(f"out {number}" for number in range(100))
+    assert engine.texts() == [f"in {number}" for number in range(100)]
+
+
+async def test_the_engine_uploads_prekeys_when_few_are_left(
+    emulator: Emulator, engine: Engine
+) -> None:
+    world, key = emulator.exchange.world, DeviceKey(BOT, 1)
+    await until(lambda: world.companion(key).prekey_count > 0)
+
+    while world.companion(key).prekey_count >= FEW_PREKEYS:
+        world.take_prekey(key)
+
+    await until(lambda: world.companion(key).prekey_count > FEW_PREKEYS)
 
 
 async def test_a_phone_that_addresses_by_number_is_understood(ana: Phone, engine: Engine) -> None:
