@@ -203,13 +203,21 @@ async def _sent(bot: Bot) -> list[float]:
     await bot.say(ben.number, "hello")
     took = []
     for no in range(SENT):
-        message = await bot.accepted(ben.number, text=f"out {no}")
-        accepted = time.time()
-        text = f"out {no}"
-        letter = await ben.letter(lambda letter, text=text: letter.get("text") == text)
-        took.append((datetime.fromisoformat(letter["at"]).timestamp() - accepted) * 1000)
-        await bot.until("delivered", message)
+        arriving = _arriving(ben, f"out {no}")
+        await bot.accepted(ben.number, text=f"out {no}")
+        accepted = time.perf_counter()
+        took.append((await arriving - accepted) * 1000)
     return took
+
+
+def _arriving(phone: Phone, text: str) -> asyncio.Task[float]:
+    """When the phone has a letter of this text. It waits already, so asking takes no time."""
+
+    async def arrived() -> float:
+        await phone.letter(lambda letter: letter.get("text") == text)
+        return time.perf_counter()
+
+    return asyncio.create_task(arrived())
 
 
 # ---------------------------------------------------------------------- the engine alone
@@ -248,9 +256,9 @@ async def _sent_bare(engine: Engine, phones: WhatsApp) -> list[float]:
     await engine.send(to, letters.text("hello"))
     took = []
     for no in range(SENT):
-        text = f"bare {no}"
-        began = time.time()
-        await engine.send(to, letters.text(text))
-        letter = await cas.letter(lambda letter, text=text: letter.get("text") == text)
-        took.append((datetime.fromisoformat(letter["at"]).timestamp() - began) * 1000)
+        arriving = _arriving(cas, f"bare {no}")
+        await asyncio.sleep(0.01)  # as long as the API's answer takes in the other figure
+        began = time.perf_counter()
+        await engine.send(to, letters.text(f"bare {no}"))
+        took.append((await arriving - began) * 1000)
     return took

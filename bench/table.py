@@ -33,4 +33,4 @@ def show(title: str, figures: Sequence[Figure]) -> None:
             f"{ours / base:.2f}" if base else "",
             each.baseline_is,
         )
-    Console().print(table)
+    Console(width=max(Console().width, 130)).print(table)
