@@ -10,6 +10,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final, NewType
 
+# Found here by everyone but the workers, which live without the tables of phone numbers.
+from sololine.core.address import bare_of as bare_of  # noqa: PLC0414 — for all to import
+from sololine.core.address import is_group as is_group  # noqa: PLC0414 — for all to import
 from sololine.core.errors import InvalidInput, InvalidNumber
 from sololine.core.number import from_jid, parse
 
@@ -70,7 +73,6 @@ class Touch:
         )
 
 
-_GROUP: Final = "@g.us"
 _LID: Final = "@lid"
 _ADDRESS: Final = re.compile(r"([0-9]{1,24}(?:-[0-9]{1,16})?)@(g\.us|lid)")
 _MAX_TEXT: Final = 64
@@ -102,7 +104,7 @@ def chat_of(jid: str, alternative: str = "") -> ChatId | None:
 
     None for what is no conversation: status updates, broadcast lists, channels.
     """
-    if jid.endswith(_GROUP):
+    if is_group(jid):
         return ChatId(jid) if _ADDRESS.fullmatch(jid) else None
     person = person_of(jid, alternative)
     return ChatId(person) if person else None
@@ -128,17 +130,6 @@ def person_of(jid: str, alternative: str = "") -> PersonId | None:
 def lid_of(*jids: str) -> str:
     """The LID among the addresses of one person, without a device; empty when there is none."""
     return next((bare_of(jid) for jid in jids if bare_of(jid).endswith(_LID)), "")
-
-
-def bare_of(jid: str) -> str:
-    """The address without its device: `98765:37@lid` as `98765@lid`."""
-    user, at, server = jid.partition("@")
-    return f"{user.partition(':')[0]}{at}{server}"
-
-
-def is_group(chat: str) -> bool:
-    """Whether the chat is a group."""
-    return chat.endswith(_GROUP)
 
 
 def address_of(chat: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from sololine.core.chat import bare_of, is_group
+from sololine.core.address import bare_of, is_group
 from sololine.core.signals import (
     ChatSignal,
     Receipt,

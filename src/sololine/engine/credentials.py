@@ -22,7 +22,7 @@ from typing import Final
 
 from sololine.core.ids import DeviceId
 from sololine.core.signals import Linked
-from sololine.engine.port import DeviceBusy, UnreadableCredentials
+from sololine.engine.errors import DeviceBusy, UnreadableCredentials
 
 _DEVICE: Final = re.compile(r"[A-Za-z0-9_]+")
 _SUFFIX: Final = ".sqlite3"

@@ -20,6 +20,8 @@ from sololine.core.ids import DeviceId
 from sololine.core.media import MediaKind, Uploaded
 from sololine.core.message import Failure
 from sololine.core.signals import Linked, Signal, TypingState
+from sololine.engine.errors import DeviceBusy as DeviceBusy  # noqa: PLC0414 — for all to import
+from sololine.engine.errors import UnreadableCredentials as UnreadableCredentials  # noqa: PLC0414 — for all to import
 
 Deliver = Callable[[Signal], None]
 """Takes a signal; never blocks and never raises. Called in the event loop of `Engine.open`."""
@@ -111,14 +113,6 @@ class LinkClosed(Exception):
 
 class NotSent(LinkClosed):
     """There was no connection to do it with: nothing was asked of WhatsApp, and it may be again."""
-
-
-class DeviceBusy(Exception):
-    """The credentials are in use: by an open link, or by another process."""
-
-
-class UnreadableCredentials(Exception):
-    """The device's file exists, and is not what the library writes."""
 
 
 class Link(Protocol):

@@ -56,11 +56,11 @@ from sololine.core.signals import (
 from sololine.engine import signals
 from sololine.engine.chat_events import jid, with_numbers
 from sololine.engine.credentials import Credentials
+from sololine.engine.errors import DeviceBusy, UnreadableCredentials
 from sololine.engine.fields import NoMessage, data, read, text, write
 from sololine.engine.journal import Journal
 from sololine.engine.library import Library, LibraryMissing, library_file, load
 from sololine.engine.media_folder import MediaFolder
-from sololine.engine.port import DeviceBusy, UnreadableCredentials
 
 LOCK_PATIENCE: Final = timedelta(seconds=5)
 """How long to wait for a device's lock: a worker that held it before may be dying."""
