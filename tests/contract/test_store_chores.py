@@ -105,6 +105,24 @@ async def test_a_chore_that_nobody_did_in_time_is_not_begun(store: Store) -> Non
     assert await store.run(lambda tx: tx.chores.begin(bot, 9)) == []
 
 
+async def test_a_line_knows_whether_there_is_anything_to_do(store: Store) -> None:
+    bot, other = await added(store), await added(store)
+
+    async def waits(whose: BotId) -> bool:
+        async with store.read() as tx:
+            return await tx.chores.waiting(whose)
+
+    assert not await waits(bot)
+    await wanted(store, bot)
+    await wanted(store, bot)
+    assert await waits(bot)
+    assert not await waits(other)
+    await store.run(lambda tx: tx.chores.begin(bot, 1))
+    assert await waits(bot)
+    store.shift += LASTS
+    assert not await waits(bot)
+
+
 async def test_a_chore_has_an_answer_or_a_reason(store: Store) -> None:
     bot = await added(store)
     chores = [await wanted(store, bot) for _ in range(3)]

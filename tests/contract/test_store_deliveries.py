@@ -294,6 +294,24 @@ async def test_a_failed_delivery_is_sent_again_with_all_tries_before_it(store: S
     assert again.due_at >= one.due_at + MINUTE
 
 
+async def test_what_arrived_can_be_sent_again_but_not_with_all_that_failed(store: Store) -> None:
+    webhook = await hooked(store)
+    await happened(store, await added(store))
+    (delivery,) = await taken(store)
+    arrived = replace(
+        delivery, state=DeliveryState.DELIVERED, tries=2, status=204, ended_at=delivery.due_at
+    )
+    await saved(store, arrived)
+
+    async def redrive(which: DeliveryId | None) -> int:
+        return await store.run(lambda tx: tx.deliveries.redrive(DEFAULT_TENANT, webhook.id, which))
+
+    assert await redrive(None) == 0
+    assert await redrive(arrived.id) == 1
+    (again,) = await taken(store)
+    assert (again.id, again.tries) == (arrived.id, 0)
+
+
 async def test_a_waiting_delivery_can_be_hurried(store: Store) -> None:
     webhook = await hooked(store)
     await happened(store, await added(store))

@@ -1,6 +1,7 @@
 """A lease gives a line to one process at a time, by the database's clock."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from sololine.core.advance import Began, Looked
@@ -166,3 +167,19 @@ async def test_free_leases_come_before_those_that_are_one_s_own(store: Store) ->
     assert await candidates(store, HERE, limit=3) == free
     assert await candidates(store, HERE) == [*free, *own]
     assert await candidates(store, THERE) == free
+
+
+async def test_a_line_asks_whether_its_lease_is_still_its_own(store: Store) -> None:
+    bot = await added(store)
+    old = await leased(store, bot)
+
+    async def holds(lease: Lease) -> bool:
+        return await store.run(lambda tx: tx.leases.fence(bot, lease))
+
+    assert await holds(old)
+    assert not await holds(replace(old, process=THERE))
+    new = await leased(store, bot)
+    assert not await holds(old)
+    assert await holds(new)
+    await store.run(lambda tx: tx.bots.delete(bot))
+    assert not await holds(new)

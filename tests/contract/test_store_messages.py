@@ -170,13 +170,16 @@ async def test_what_changes_of_a_message_is_saved_and_nothing_else(store: Store)
 async def test_a_form_is_replaced_when_its_message_is_saved_with_another(store: Store) -> None:
     bot = await added(store)
     (message,) = await stored(store, bot, {"content": Undecryptable()})
-    for form in (b"one", b"two"):
+    for form in (b"one", b"", b"two"):
         await store.run(
             lambda tx, form=form: tx.messages.save([message], {message.id: form})  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         )
     async with store.read() as tx:
         assert await tx.messages.form(bot, message.id) == b"two"
         assert await tx.messages.form(bot, MessageId("msg_none")) is None
+    await store.run(lambda tx: tx.messages.save([message], {message.id: b""}))
+    async with store.read() as tx:
+        assert await tx.messages.form(bot, message.id) is None
 
 
 @pytest.mark.parametrize(

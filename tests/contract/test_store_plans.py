@@ -90,6 +90,7 @@ HOT: Final[dict[str, Work]] = {
     "media by id": lambda tx: tx.media.many(BOT, [MEDIA]),
     "message of a file": lambda tx: tx.media.message_of(BOT, MEDIA),
     "chores to begin": lambda tx: tx.chores.begin(BOT, 10),
+    "whether chores wait": lambda tx: tx.chores.waiting(BOT),
     "chores to void": lambda tx: tx.chores.void(BOT),
     "chore done": lambda tx: tx.chores.done(CHORE, {}),
     "chore failed": lambda tx: tx.chores.failed(CHORE, ChoreFailure.REFUSED),
