@@ -1,7 +1,10 @@
 """The store: one concrete Store on SQLite and PostgreSQL, a file a noun.
 
     Store (store.py) ── run, read ──▶ Transaction ──▶ tenants, keys, bots, sessions, claims,
-                                                      leases, events, retired, attempts
+                                                      leases, events, retired, attempts,
+                                                      messages, chats, media, chores, trainings,
+                                                      webhooks, deliveries
 
-`tables.py` holds the schema and the law in it; `migrate.py` brings a database to it.
+`tables/` holds the schema, the law in it, and the order of locks; `migrate.py` brings a database
+to it.
 """
