@@ -13,7 +13,7 @@ follows from it leaves a row from which the next line does the same.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -27,6 +27,7 @@ from sololine.core.session import Session, State
 from sololine.core.signals import ConnectRefused, EngineStopped, Linked, LoggedOut, Signal
 from sololine.engine.port import Engine, Link, LinkClosed, UnreadableCredentials
 from sololine.lines.addresses import Addresses
+from sololine.lines.changes import Changes
 from sololine.lines.chores import Chores
 from sololine.lines.inbox import Inbox
 from sololine.lines.mailbox import Chatted, Look, Mailbox, OpenLink, Said
@@ -35,7 +36,7 @@ from sololine.lines.outbox import Outbox
 from sololine.lines.pace import Pace
 from sololine.lines.pen import Pen
 from sololine.lines.receipts import EarlyReceipts
-from sololine.lines.step import RETIRING, Committed, commit
+from sololine.lines.step import RETIRING, Committed, commit, doubt
 from sololine.lines.tasks import Tasks
 from sololine.store.errors import Fenced
 from sololine.store.store import Store
@@ -128,9 +129,7 @@ class Line:
                     beside.create_task(self._chores.run(), name=f"chores {self.bot}"),
                 ]
                 await self._live()
-                await self._end()
-                for task in tasks:
-                    task.cancel()
+                await self._end(tasks)
         except* Fenced:
             log.info("line gives way", bot=self.bot, term=self.lease.term)
             await self._give_way()
@@ -163,7 +162,7 @@ class Line:
                         continue
                     await self._step(signal)
 
-    async def _end(self) -> None:
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Leave nothing half done: what was heard is stored, what is being sent is settled."""
         await self._close()
         for chatted in self._mailbox.rest():
@@ -175,6 +174,17 @@ class Line:
                 await self._chores.finish()
         except TimeoutError:
             log.warning("line ends in the middle of something", bot=self.bot)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._outbox.sending:
+            # No line may follow that would find it: the bot may be unlinked for good.
+            await self._pen.write(self._doubt)
+
+    async def _doubt(self, tx: Transaction) -> None:
+        changes = Changes(self._pen.tenant, self.bot)
+        await doubt(tx, changes)
+        await changes.write(tx)
 
     # ------------------------------------------------------------------ steps
 
@@ -203,6 +213,8 @@ class Line:
 
     async def _glance(self) -> None:
         """Read what a notice may have told of; most are about messages, and no step follows."""
+        async with self._pen.alone:
+            pass  # the outbox first, which was woken by the same notice: its message is awaited
         async with self._store.read() as tx:
             session = await tx.sessions.get(self.bot)
             lease = await tx.leases.of(self.bot)

@@ -116,6 +116,11 @@ class Outbox:
         self._prepared: Draft | None = None
         self._outcome: Outcome | None = None
 
+    @property
+    def sending(self) -> bool:
+        """Whether the outcome of a message is open."""
+        return not self._settled.is_set()
+
     def stir(self) -> None:
         """Have the outbox look for messages, and at the link."""
         self._stirred.set()

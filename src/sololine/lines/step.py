@@ -65,7 +65,7 @@ async def commit(tx: Transaction, bot: BotId, lease: Lease, signal: LineSignal) 
     changes = Changes(before.tenant, bot)
     began = isinstance(signal, Began)
     if began:
-        await _doubt(tx, changes)
+        await doubt(tx, changes)
     if isinstance(signal, Linked):
         holder, signal = await _judge(tx, before, signal)
         if holder is not None and isinstance(signal, Granted) and signal.evicted is not None:
@@ -88,7 +88,7 @@ async def commit(tx: Transaction, bot: BotId, lease: Lease, signal: LineSignal) 
     if evicted is not None:
         # Its line is fenced off, so it cannot settle what it was sending.
         left = Changes(before.tenant, evicted)
-        await _doubt(tx, left)
+        await doubt(tx, left)
         await _disown(tx, left)
         await left.write(tx)
     await changes.write(tx)
@@ -147,7 +147,7 @@ async def _evict(tx: Transaction, claim: Claim, newcomer: BotId) -> tuple[Event,
     return step.events
 
 
-async def _doubt(tx: Transaction, changes: Changes) -> None:
+async def doubt(tx: Transaction, changes: Changes) -> None:
     """Nobody will ever hear what came of the messages that were being sent."""
     for message in await tx.messages.sending(changes.bot):
         changes.move(message, Status.UNCERTAIN, tx.now)

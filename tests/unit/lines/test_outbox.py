@@ -31,6 +31,7 @@ from sololine.core.media import Media, MediaKind, Place
 from sololine.core.message import Failure, Message, Status
 from sololine.core.session import State
 from sololine.engine.port import GroupInfo, LinkClosed, NotSent, SendRefused
+from sololine.lines import line as line_module
 from sololine.lines import outbox as module
 from sololine.lines.drafts import Draft
 from sololine.lines.pace import BURST
@@ -613,6 +614,24 @@ async def test_what_is_being_sent_is_settled_before_a_line_ends(
     await bot.line.ended()
 
     assert (await bot.message(sending)).status is Status.UNCERTAIN
+
+
+async def test_a_line_that_ends_does_not_wait_for_ever_for_an_outcome(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its link is still open, to be logged out; no other line will ever find the message."""
+    monkeypatch.setattr(line_module, "FINISH_S", 0.02)
+    monkeypatch.setattr(sessions, "SETTLED_WITHIN_S", 0)
+    bot = await online(stage)
+    stage.whatsapp.fates.append(Fate.HANGS)
+    sending = await bot.queue("being sent")
+    await _begun(bot, sending)
+    await sessions.disconnect(stage.gateway, KEY_CALLER, bot.bot, user=None, unlink=True)
+    bot.line.look()
+    await bot.line.ended()
+
+    assert (await bot.message(sending)).status is Status.UNCERTAIN
+    assert await bot.told(sending) == ["message.queued", "message.uncertain"]
 
 
 async def test_a_process_that_stops_lets_what_is_being_sent_come_to_an_outcome(
