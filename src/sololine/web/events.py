@@ -132,9 +132,9 @@ async def _send(socket: WebSocket, frame: dict[str, Any]) -> None:
 
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:
-    # Who does not read may not even take this; the connection is dropped then.
+    # Who does not read cannot take this either; the connection is dropped in the end.
     with contextlib.suppress(TimeoutError, RuntimeError):
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(SLOW_AFTER_S):
             await socket.close(code, reason)
 
 
