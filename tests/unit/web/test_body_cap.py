@@ -110,3 +110,16 @@ def test_the_cap_leaves_room_for_the_longest_bot() -> None:
     longest = {"name": "\x01" * 100, "description": "\x01" * 4000, "personality": "\x01" * 4000}
 
     assert len(json.dumps(longest)) < MAX_BODY_BYTES
+
+
+async def test_a_request_that_the_application_reads_itself_is_left_alone() -> None:
+    heard = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.append(await receive())
+
+    wire = Wire([b"0123456789a"])
+    cap = BodyCap(app, CAP, left=lambda scope: scope["path"] == "/large")
+    await cap({"type": "http", "path": "/large"}, wire.receive, wire.send)
+
+    assert [message["body"] for message in heard] == [b"0123456789a"]
