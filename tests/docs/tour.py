@@ -7,9 +7,10 @@ A page's fenced blocks say by their info string what they are:
     ```sh tour eventually    the same; asked again until the answer is the shown one
     ```json answer           what the block before prints; a block without one prints nothing
 
-In an answer `...` stands for anything. Ids, instants, seconds that are left and places in the log
-are only compared in their form. The commands run as they stand, in an empty folder in which
-`dev.py` is a stand-in for the real one; only the address is another, since 8080 may be in use.
+In an answer `...` stands for anything. Ids (WhatsApp's, too), instants, times of day, seconds that
+are left and places in the log are only compared in their form. The commands run as they stand, in
+an empty folder in which `dev.py` is a stand-in for the real one; only the address is another, since
+8080 may be in use.
 """
 
 import os
@@ -33,6 +34,9 @@ _FORMS = (
     (re.compile(r"\b(bot|whk)_[0-9a-z]{20}"), r"\1_ID"),
     (re.compile(r"\b(msg|med|dlv)_[0-9a-z]{24}"), r"\1_ID"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "INSTANT"),
+    (re.compile(r"\b(3A|3EB0)[0-9A-F]{18}\b"), "WHATSAPP_ID"),
+    (re.compile(r"\b120363\d{12}\b"), "GROUP_ID"),
+    (re.compile(r"^\d\d:\d\d:\d\d  \+", re.MULTILINE), "TIME  +"),
     (re.compile(r"wait \d+ seconds"), "wait N seconds"),
     (re.compile(r'"(secondsLeft|seq|last)": \d+'), r'"\1": N'),
 )
