@@ -140,11 +140,8 @@ def test_so_many_people_can_be_mentioned_and_no_more() -> None:
 
 def test_equal_drafts_for_a_chat_have_one_fingerprint_and_no_others_have_it() -> None:
     text = Draft(to=TO, what=Text(text="x"))
-    inline = [
-        Draft(to=TO, what=replace(file(MediaKind.IMAGE), source=Inline(bytes=each)))
-        for each in (b"1", b"2")
-    ]
-    linked = Draft(to=TO, what=replace(file(MediaKind.IMAGE), source=Linked(url="http://x")))
+    sources = [Linked(url="http://x"), Inline(bytes=b"1"), Inline(bytes=b"2"), FILE]
+    files = [Draft(to=TO, what=replace(file(MediaKind.IMAGE), source=source)) for source in sources]
     every = [
         text,
         replace(text, reply_to="m"),
