@@ -17,10 +17,11 @@ from sololine.core.chat import Touch
 from sololine.core.content import Context, Deletion, Poll, Target, Text, Undecryptable
 from sololine.core.ids import DEFAULT_TENANT, BotId
 from sololine.core.message import Failure, Status
+from sololine.core.signals import LinkDown
 from sololine.web.shapes.messages import MessageShape
 from sololine.wire.content import write
 from tests.unit.fake_line import ANA, GROUP, image_of, moved, received, remote
-from tests.unit.scenes import NOON, STRANGER, connected_bot, events_of, new_bot, until
+from tests.unit.scenes import NOON, STRANGER, connected_bot, events_of, move, new_bot, until
 from tests.unit.web.door import PNG, kept
 
 TO = "+34 600 111 222"
@@ -146,7 +147,7 @@ async def test_the_json_of_every_kind_is_the_form_that_the_document_describes(
 async def test_a_bot_that_is_offline_keeps_what_it_is_to_send(
     door: httpx2.AsyncClient, gateway: Gateway, bot: BotId
 ) -> None:
-    await door.post(f"/v1/whatsapp/disconnect/{bot}", json={"unlink": False})
+    await move(gateway.store, bot, LinkDown())
 
     assert (await sent(door, bot))["status"] == "queued"
 
