@@ -5,6 +5,7 @@ few statements however many messages there are; the events come first, since a m
 the place of its event.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,6 +37,11 @@ class _Touched:
 
     touch: Touch
     latest: MessageId | None = None
+
+
+def new_message_id() -> MessageId:
+    """An id for a message that is not stored yet."""
+    return MessageId(f"msg_{secrets.token_hex(12)}")
 
 
 class Changes:

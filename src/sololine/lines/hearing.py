@@ -14,9 +14,9 @@ Pure: the bot's earlier messages are given, and what follows is gathered in `Cha
 """
 
 import secrets
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
 from typing import Final, assert_never
 
 from sololine.core.chat import ChatId, PersonId, bare_of, is_group, lid_of, masked
@@ -36,114 +36,23 @@ from sololine.core.ids import MediaId, MessageId
 from sololine.core.media import Media, Place
 from sololine.core.message import Message, Origin, Status, told
 from sololine.core.signals import (
-    ChatSignal,
     Receipt,
     ReceiptKind,
-    Received,
     Typing,
-    Unreadable,
     Where,
 )
 from sololine.lines.addresses import Addresses
-from sololine.lines.changes import Changes
+from sololine.lines.arrivals import Arrival, Heard, instant, is_id
+from sololine.lines.changes import Changes, new_message_id
+from sololine.lines.effects import effect_of, with_effect, without_text
 from sololine.lines.receipts import Early
-from sololine.wire.content import Incoming, read, seen_by
-from sololine.wire.errors import MalformedPayload
-
-ID_MAX: Final = 128
-NAME_MAX: Final = 200
-_LATEST_S: Final = 4_102_444_800
-"""The year 2100: what claims to be later is a mistake."""
+from sololine.wire.content import Incoming, seen_by
 
 _STATUSES: Final = {
     ReceiptKind.DELIVERED: Status.DELIVERED,
     ReceiptKind.READ: Status.READ,
     ReceiptKind.PLAYED: Status.PLAYED,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A message that arrived, read."""
-
-    id: str
-    where: Where
-    at_s: int
-    sender_name: str = field(default="", repr=False)
-    incoming: Incoming
-    form: bytes | None = field(default=None, repr=False)
-
-
-Heard = Arrival | Receipt | Typing
-"""Chat signals as they are dealt with."""
-
-
-def new_message_id() -> MessageId:
-    """An id for a message that is not stored yet."""
-    return MessageId(f"msg_{secrets.token_hex(12)}")
-
-
-def understood(signal: ChatSignal) -> Heard | None:
-    """The signal, read; None when it is nothing for people."""
-    match signal:
-        case Receipt() | Typing():
-            return signal
-        case Unreadable():
-            said: Incoming | None = Incoming(content=Undecryptable())
-            form = None
-        case Received(message=form):
-            try:
-                said = read(form)
-            except MalformedPayload:
-                said = Incoming(content=Unsupported(name="malformed"))
-        case _ as never:  # pragma: no cover — the type checker proves it
-            assert_never(never)
-    if said is None or not _is_id(signal.id):
-        return None
-    return Arrival(
-        id=signal.id,
-        where=signal.where,
-        at_s=signal.at_s,
-        sender_name=_clean(signal.sender_name),
-        incoming=said,
-        form=form,
-    )
-
-
-def ids_in(heard: Iterable[Heard]) -> set[str]:
-    """WhatsApp's ids of the messages that have to be known to deal with these."""
-    ids: set[str] = set()
-    for each in heard:
-        match each:
-            case Arrival():
-                ids.add(each.id)
-                if (target := target_of(each.incoming.content)) is not None:
-                    ids.add(target.whatsapp_id)
-            case Receipt():
-                ids.update(each.ids)
-            case Typing():
-                pass
-            case _ as never:  # pragma: no cover — the type checker proves it
-                assert_never(never)
-    return ids
-
-
-def jids_in(heard: Iterable[Heard]) -> set[str]:
-    """Addresses in the signals for which no second one is told."""
-    jids: set[str] = set()
-    for each in heard:
-        where = each.where
-        jids |= {
-            jid
-            for jid, other in (
-                (where.chat, where.chat_other),
-                (where.sender, where.sender_other),
-            )
-            if not other
-        }
-        if isinstance(each, Arrival):
-            jids.update(each.incoming.mentions)
-    return jids
 
 
 class Hearing:
@@ -352,7 +261,7 @@ class Hearing:
             message = self._known.get(id_)
             if message is not None:
                 self._known[id_] = self._changes.move(message, status, at)
-            elif _is_id(id_):
+            elif is_id(id_):
                 self.early.append(Early(id_, status, at))
 
     def _type(self, typing: Typing) -> None:
@@ -365,51 +274,3 @@ class Hearing:
         if sender is not None:
             data["sender"] = masked(sender)
         self._changes.tell(Event(type=EventType.CHAT_TYPING, data=data))
-
-
-def with_effect(
-    changes: Changes, earlier: Message, content: Content, at: datetime
-) -> Message | None:
-    """Edit or delete an earlier message; None when that changes nothing, since it is too late."""
-    match content:
-        case Edit(text=text):
-            if earlier.edited_at is not None and earlier.edited_at > at:
-                return None
-            changed = earlier.edited(text, at)
-            if changed is earlier:
-                return None
-            changes.put(changed)
-        case Deletion():
-            changed = earlier.deleted(at)
-            if changed is earlier:
-                return None
-            changes.drop(changed, earlier)
-        case _:
-            return None
-    return changed
-
-
-def effect_of(content: Content, changed: Message) -> Event:
-    """The event about the message that an edit or a deletion has changed."""
-    edited = isinstance(content, Edit)
-    return told(changed, EventType.MESSAGE_EDITED if edited else EventType.MESSAGE_DELETED)
-
-
-def without_text(content: Content) -> Content:
-    """An edit whose text stands in the message that it changed."""
-    return replace(content, text="") if isinstance(content, Edit) else content
-
-
-def instant(at_s: int, otherwise: datetime) -> datetime:
-    """The instant that WhatsApp names in seconds; `otherwise` when it can be none."""
-    return datetime.fromtimestamp(at_s, UTC) if 0 < at_s < _LATEST_S else otherwise
-
-
-def _is_id(text: str) -> bool:
-    return 0 < len(text) <= ID_MAX and text.isprintable()
-
-
-def _clean(name: str) -> str:
-    """A name that someone gave himself, as it may be stored."""
-    kept = "".join(letter for letter in name if letter.isprintable())[:NAME_MAX]
-    return kept.encode(errors="replace").decode().strip()

@@ -26,8 +26,9 @@ from sololine.core.message import Message, Origin, Status, told
 from sololine.core.signals import ChatSignal
 from sololine.engine.port import Link
 from sololine.lines.addresses import Addresses
-from sololine.lines.changes import Changes
-from sololine.lines.hearing import Heard, Hearing, ids_in, jids_in, new_message_id, understood
+from sololine.lines.arrivals import Heard, ids_in, jids_in, understood
+from sololine.lines.changes import Changes, new_message_id
+from sololine.lines.hearing import Hearing
 from sololine.lines.manners import Manners
 from sololine.lines.pen import Pen
 from sololine.lines.receipts import Early, EarlyReceipts

@@ -28,7 +28,7 @@ from sololine.engine.port import Link, LinkClosed, NotSent, SendRefused, Sent
 from sololine.lines.addresses import Addresses
 from sololine.lines.changes import Changes
 from sololine.lines.drafts import Draft, Unsendable, form_of, gathered, prepared
-from sololine.lines.hearing import effect_of, with_effect, without_text
+from sololine.lines.effects import effect_of, with_effect, without_text
 from sololine.lines.manners import Manners
 from sololine.lines.pace import Pace
 from sololine.lines.pen import Pen
