@@ -10,11 +10,17 @@ from sololine.actions.bots import owned
 from sololine.actions.gateway import Gateway
 from sololine.bus import EVENTS, Notice
 from sololine.core.access import Caller
-from sololine.core.errors import DeliveryNotFound, InvalidInput, TooMany, WebhookNotFound
+from sololine.core.errors import (
+    DeliveryNotFound,
+    TooMany,
+    UrlNotAllowed,
+    UrlUnreachable,
+    WebhookNotFound,
+)
 from sololine.core.events import Event, EventType
 from sololine.core.ids import DeliveryId, UserId, WebhookId
 from sololine.core.webhook import Delivery, DeliveryState, Webhook, WebhookState
-from sololine.outward import OutwardError
+from sololine.outward import ForbiddenAddress, InvalidUrl, OutwardError
 from sololine.store.errors import Raced
 from sololine.store.transaction import Transaction
 
@@ -48,7 +54,7 @@ async def create(
     """Make a webhook; its secret is shown to the caller now.
 
     Raises:
-        InvalidInput: the address is none that may be called.
+        UrlNotAllowed, UrlUnreachable: the address is none that may be called.
         TooMany: the tenant has as many as it may have.
         BotNotFound, UserMismatch, NotAllowed: the caller may not use this bot.
     """
@@ -91,7 +97,7 @@ async def change(gateway: Gateway, caller: Caller, webhook: str, changes: Change
 
     Raises:
         WebhookNotFound: the tenant has no such webhook.
-        InvalidInput: the address is none that may be called.
+        UrlNotAllowed, UrlUnreachable: the address is none that may be called.
     """
     if changes.url is not None:
         await _check_address(gateway, changes.url)
@@ -209,8 +215,10 @@ async def _check_address(gateway: Gateway, url: str) -> None:
         raise RuntimeError("a gateway without `outward` cannot judge addresses")
     try:
         await gateway.outward.check(url)
+    except (ForbiddenAddress, InvalidUrl) as error:
+        raise UrlNotAllowed(str(error), field="url") from error
     except OutwardError as error:
-        raise InvalidInput(str(error), field="url") from error
+        raise UrlUnreachable(str(error), field="url") from error
 
 
 async def _mine(tx: Transaction, caller: Caller, webhook: str) -> Webhook:
