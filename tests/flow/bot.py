@@ -51,7 +51,13 @@ class Bot:
     # ------------------------------------------------------------------ writing
 
     async def post(
-        self, chat: str, type_: str = "text", *, key: str | None = None, wait: float = 0, **words: Any
+        self,
+        chat: str,
+        type_: str = "text",
+        *,
+        key: str | None = None,
+        wait: float = 0,
+        **words: Any,
     ) -> httpx2.Response:
         """Ask for a message to be sent; whatever the answer."""
         headers = {"idempotency-key": key} if key else {}

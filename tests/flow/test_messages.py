@@ -94,9 +94,7 @@ async def test_a_file_from_a_phone_is_the_same_file(bot: Bot, ana: Phone, type_:
     words = {"caption": "Look!"} if captioned else {}
     words |= {"fileName": "../../etc/paper.pdf"} if type_ == "document" else {}
     words |= {"seconds": 7} if type_ in ("video", "audio", "voice") else {}
-    sent = await ana.send(
-        bot.number, type_, data=file.content, mimeType=file.mime_type, **words
-    )
+    sent = await ana.send(bot.number, type_, data=file.content, mimeType=file.mime_type, **words)
     message = await bot.received(sent)
     assert message["type"] == type_
     assert message["caption"] == words.get("caption", "")
@@ -190,9 +188,7 @@ async def test_a_phone_reacts_and_takes_it_back(bot: Bot, ana: Phone) -> None:
         assert all(each["sender"] == ana.digits for each in reactions)
 
 
-async def test_a_stranger_cannot_change_what_another_said(
-    bot: Bot, ana: Phone, ben: Phone
-) -> None:
+async def test_a_stranger_cannot_change_what_another_said(bot: Bot, ana: Phone, ben: Phone) -> None:
     group = await Group.of(ana, ben, bot.phone)
     sent = await ana.say(group.chat, "mine")
     first = await bot.received(sent)
@@ -261,7 +257,14 @@ WRITTEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "long text": ({"text": "é" * 60_000}, {"text": "é" * 60_000}),
     "location": (
         {"latitude": 40.4168, "longitude": -3.7038, "name": "Sol", "address": "Madrid"},
-        {"location": {"latitude": 40.4168, "longitude": -3.7038, "name": "Sol", "address": "Madrid"}},
+        {
+            "location": {
+                "latitude": 40.4168,
+                "longitude": -3.7038,
+                "name": "Sol",
+                "address": "Madrid",
+            }
+        },
     ),
     "poll": (
         {"question": "When?", "options": ["Today", "Tomorrow"]},
@@ -401,18 +404,14 @@ async def test_a_bot_reacts_and_takes_it_back(bot: Bot, ana: Phone) -> None:
         assert [each["emoji"] for each in reactions] == ([emoji] if emoji else [])
 
 
-async def test_a_bot_forwards_what_came_and_what_it_said(
-    bot: Bot, ana: Phone, ben: Phone
-) -> None:
+async def test_a_bot_forwards_what_came_and_what_it_said(bot: Bot, ana: Phone, ben: Phone) -> None:
     file = file_of("image")
     picture = await bot.received(
         await ana.send(
             bot.number, "image", data=file.content, mimeType=file.mime_type, caption="cat"
         )
     )
-    letter = await ben.letter_of(
-        await bot.send(ben.number, "forward", messageId=picture["id"])
-    )
+    letter = await ben.letter_of(await bot.send(ben.number, "forward", messageId=picture["id"]))
     assert (letter["type"], letter["caption"], letter["forwarded"]) == ("image", "cat", True)
     assert await ben.file(letter) == file.content
     own = await bot.say(ana.number, "said before")
@@ -495,9 +494,7 @@ async def test_a_hundred_messages_arrive_in_the_order_in_which_they_were_accepte
 
 
 @pytest.mark.parametrize("by", ["key", "clientRef"])
-async def test_fifty_equal_requests_at_once_are_one_message(
-    bot: Bot, ana: Phone, by: str
-) -> None:
+async def test_fifty_equal_requests_at_once_are_one_message(bot: Bot, ana: Phone, by: str) -> None:
     name = secrets.token_hex(8)
     words = {by: name}
     answers = await asyncio.gather(
@@ -627,9 +624,7 @@ async def test_what_is_marked_as_seen_is_told_to_its_sender(bot: Bot, ana: Phone
     second = await bot.received(await ana.say(bot.number, "two"))
 
     async def unread() -> int:
-        (chat,) = [
-            each for each in (await bot.ask("chats"))["chats"] if each["id"] == ana.digits
-        ]
+        (chat,) = [each for each in (await bot.ask("chats"))["chats"] if each["id"] == ana.digits]
         return chat["unread"]
 
     assert await unread() == 2
