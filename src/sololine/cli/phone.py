@@ -8,6 +8,7 @@ import typer
 
 from sololine.cli.asking import api, ask, control, part
 from sololine.cli.output import fail
+from sololine.emulator.faults import KINDS
 
 app = typer.Typer(
     name="phone", help="Play the virtual phones of a running sandbox.", no_args_is_help=True
@@ -96,10 +97,7 @@ def unlink(
 def fault(
     kind: Annotated[
         str,
-        typer.Argument(
-            help="drop, mute, stream_error, replaced, device_removed, login_failure, "
-            "client_outdated, passkey, slow, media_gone or upload_refused."
-        ),
+        typer.Argument(help=f"One of: {', '.join(KINDS)}."),
     ],
     number: Annotated[
         str | None, typer.Option(help="Whom it strikes; everyone, when left out.", callback=_other)

@@ -30,6 +30,7 @@ Try it in another terminal, in this folder:
   python3 dev.py bot create Support             # prints the bot's id
   python3 dev.py bot connect BOT_ID             # opens the linking window
   python3 dev.py phone add +34600111222 && python3 dev.py phone scan +34600111222 --bot BOT_ID
+  python3 dev.py phone add +34600333444 && python3 dev.py phone send +34600333444 BOT_ID "hola"
 """
 
 
