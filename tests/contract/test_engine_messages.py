@@ -1,9 +1,11 @@
 """What every engine promises of messages and files, held against each of them."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -357,3 +359,43 @@ async def test_a_link_that_came_back_carries_messages(world: World) -> None:
     await heard.next(LinkUp)
     sent = await link.send(TO_ANA, written("here again"))
     assert await world.got(ANA, 1) == [(sent.id, "here again")]
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        b"\xf3\xfa\x01\x08\x01\xf4\xfa\x01",  # a group, which nobody writes any more, in field 4014
+        b"\x60\x01",  # a number where a message belongs
+    ],
+    ids=["a group", "another kind"],
+)
+async def test_bytes_that_nobody_would_write_do_not_end_the_link(
+    world: World, strange: bytes
+) -> None:
+    """Anybody who knows a bot's number can send them."""
+    _, heard = await met(world)
+    await world.write(ANA, strange)
+    await world.write(ANA, written("still there?"))
+    async with asyncio.timeout(DEADLINE_S):
+        while text_of(await heard.next(Received)) != "still there?":
+            pass
+    assert EngineStopped not in heard.kinds
+
+
+async def test_a_file_is_fetched_from_whatsapp_alone(world: World) -> None:
+    """Its writer chooses the address; it may be one of the server's own network."""
+    link, _ = await linked_up(world)
+    uploaded = await link.upload(await stored(world, b"a picture"), MediaKind.IMAGE)
+    asked: list[bytes] = []
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(100))
+        writer.close()
+
+    async with await asyncio.start_server(hear, "127.0.0.1", 0) as trap:
+        port = trap.sockets[0].getsockname()[1]
+        for at, path in enumerate((uploaded.direct_path, f"@127.0.0.1:{port}/x", "")):
+            lure = replace(uploaded, url=f"http://127.0.0.1:{port}/x", direct_path=path)
+            with contextlib.suppress(NoSuch, LinkClosed):
+                await link.download(image(lure), world.media / f"med_{at + 2}")
+    assert asked == []

@@ -1,5 +1,9 @@
 """What the library reports of chats, as signals. Pure: protobuf bytes in, signals out.
 
+The library writes what stands around a message, and passes on what strangers wrote in it. So the
+one must be as it should, and the other may be anything: the server reads it, and nobody's bytes
+end a link.
+
 Besides the message in WhatsApp's own form, the library's event carries a second copy of it, as it
 was before its wrappings came off; that one is left alone.
 """
@@ -19,7 +23,7 @@ from sololine.core.signals import (
     Unreadable,
     Where,
 )
-from sololine.engine.fields import Fields, data, number, read, repeated, text
+from sololine.engine.fields import Fields, NoMessage, data, number, read, repeated, text
 
 MESSAGE: Final = 17
 RECEIPT: Final = 18
@@ -92,22 +96,32 @@ def jid(message: bytes) -> str:
 def _received(fields: Fields) -> Received | None:
     info = read(data(fields, 1))
     message = data(fields, 2)
-    if text(info, 7) == _BETWEEN_OWN_DEVICES or not _is_for_people(read(message)):
+    if text(info, 7) == _BETWEEN_OWN_DEVICES or not _is_for_people(message):
         return None
     return Received(
         id=text(info, 2),
         where=_where(data(info, 1)),
         at_s=(number(info, 6) or 0) // _MILLISECONDS,
-        sender_name=text(info, 5),
+        sender_name=_name(info),
         message=message,
     )
 
 
-def _is_for_people(content: Fields) -> bool:
-    rest = content.keys() - _FOR_MACHINES
-    if rest == {_PROTOCOL}:
-        # The others are between devices, and the keys in some of them are nobody else's business.
-        return number(read(data(content, _PROTOCOL)), 2) in {_REVOKE, _EDIT}
+def _name(info: Fields) -> str:
+    """What the writer's account calls itself."""
+    return data(info, 5).decode(errors="replace")
+
+
+def _is_for_people(message: bytes) -> bool:
+    try:
+        content = read(message)
+        rest = content.keys() - _FOR_MACHINES
+        if rest == {_PROTOCOL}:
+            # The others are between devices, and their keys are nobody else's business.
+            return number(read(data(content, _PROTOCOL)), 2) in {_REVOKE, _EDIT}
+    except NoMessage:
+        # The library has read it, so the server may be able to.
+        return True
     return bool(rest)
 
 
@@ -119,7 +133,7 @@ def _unreadable(fields: Fields) -> Unreadable | None:
         id=text(info, 2),
         where=_where(data(info, 1)),
         at_s=(number(info, 6) or 0) // _MILLISECONDS,
-        sender_name=text(info, 5),
+        sender_name=_name(info),
     )
 
 

@@ -106,6 +106,31 @@ def test_what_says_nothing_to_people_is_not_told(content: Any) -> None:
     assert heard(source(GROUP, LID), content=content) is None
 
 
+@pytest.mark.parametrize(
+    "strange",
+    [b"\x0b\x0c", b"\x60\x01", b"\x62\x02\x12\x00", b"\x62\x01\xff", b"\xff"],
+    ids=["a group", "a number for a message", "a text for a number", "no part", "nothing"],
+)
+def test_a_message_with_strange_bytes_is_told_as_it_is(strange: bytes) -> None:
+    """Strangers write them. Whoever reads the messages decides, and the link goes on."""
+    told = NEONIZE.Message(
+        Info=info(source(LID, LID)), Message=E2E.Message(), Raw=E2E.Message()
+    ).SerializePartialToString()
+    told = told.replace(b"\x12\x00", b"\x12" + bytes((len(strange),)) + strange, 1)
+    received = signals.event(17, told, fresh=False)
+    assert isinstance(received, Received)
+    assert received.message == strange
+
+
+def test_a_name_that_is_no_text_is_told_as_far_as_it_is() -> None:
+    told = NEONIZE.Message(
+        Info=info(source(LID, LID)), Message=E2E.Message(conversation="x"), Raw=E2E.Message()
+    ).SerializePartialToString()
+    received = signals.event(17, told.replace(b"Ana", b"A\xffa"), fresh=False)
+    assert isinstance(received, Received)
+    assert received.sender_name == "A\N{REPLACEMENT CHARACTER}a"
+
+
 @pytest.mark.parametrize("kind", ["REVOKE", "MESSAGE_EDIT"])
 def test_what_is_deleted_and_edited_is_told(kind: str) -> None:
     content = E2E.Message(protocolMessage=E2E.ProtocolMessage(type=kind))
