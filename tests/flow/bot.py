@@ -97,7 +97,7 @@ class Bot:
     # ------------------------------------------------------------------ reading
 
     async def ask(self, what: str, **query: Any) -> Any:
-        """Look something up: `groups`, `chats`, `contacts/NUMBER`, …"""
+        """Look something up: `groups`, `chats`, `contacts/NUMBER`."""
         return await self.server.ask("GET", f"/v1/bots/{self.id}/{what}", params=query)
 
     async def message(self, id_: str) -> Message:

@@ -20,6 +20,8 @@ FULL = bool(os.environ.get("SOLOLINE_TEST_FULL"))
 MANY = 10_000 if FULL else 2_000
 SENDERS = 5
 PATIENCE_S = 300
+BUCKET = 200
+"""Messages that a phone writes in one go, to all bots in turn."""
 AT_ONCE = 4
 """Bots that are linked at the same time: more would only wait for a processor."""
 
@@ -47,9 +49,15 @@ async def every_message_once(
     deaf_hook = await receiver.hook(f"deaf-{name}").made(server, types=["message.sent"])
     after = await server.last()
 
-    each = messages // SENDERS
     numbers = [bot.number for bot in linked]
-    poured = await asyncio.gather(*(phone.flood(numbers, each, "many") for phone in writers))
+
+    async def pour(phone: Phone) -> list[str]:
+        ids: list[str] = []
+        while len(ids) < messages // SENDERS:
+            ids += await phone.flood(numbers, min(BUCKET, messages // SENDERS - len(ids)), "many")
+        return ids
+
+    poured = await asyncio.gather(*(pour(phone) for phone in writers))
 
     sent: dict[tuple[str, str], list[str]] = defaultdict(list)
     """By bot and sender: WhatsApp's ids, in the order in which they were written."""

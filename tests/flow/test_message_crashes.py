@@ -15,6 +15,7 @@ import random
 import signal
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,8 @@ class Run:
             at = len(self.acknowledged[bot.id])
             chat, name = self.writers[at % WRITERS], f"{bot.id} {at}"
             # As a careful client does: the same request, until there is an answer.
-            answer = await self._insisted(
-                lambda: bot.post(chat.number, text=name, clientRef=name, key=name)
-            )
+            post = partial(bot.post, chat.number, text=name, clientRef=name, key=name)
+            answer = await self._insisted(post)
             assert answer.status_code in (200, 202), (answer.status_code, answer.text)
             self.acknowledged[bot.id].append(answer.json()["message"])
 
@@ -82,9 +82,8 @@ class Run:
         after = 0
         while True:
             asked = {"after": after, "limit": 1000, "wait": 1}
-            answer = await self._insisted(
-                lambda: self.server.answer("GET", "/v1/events", params=asked)
-            )
+            look = partial(self.server.answer, "GET", "/v1/events", params=asked)
+            answer = await self._insisted(look)
             if answer.is_success:
                 for event in answer.json()["events"]:
                     self.seen[event["seq"]] = (event["type"], event["data"].get("messageId"))
@@ -157,12 +156,12 @@ class Run:
 def workers_of(server: Server) -> list[int]:
     """The process ids of a server's workers."""
     assert server.process is not None
-    found = []
-    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            if b"sololine.engine" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(int(child))
-    return sorted(found)
+    return sorted(
+        int(child)
+        for task in Path(f"/proc/{server.process.pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+        if b"sololine.engine" in Path(f"/proc/{child}/cmdline").read_bytes()
+    )
 
 
 @pytest.mark.timeout(1800 if FULL else 240)
@@ -190,7 +189,7 @@ async def test_nothing_is_lost_and_nothing_sent_twice_however_often_something_di
     await run.rest()
     reading.cancel()
     with capsys.disabled():
-        print(f"\n{await counted(run)}")
+        print(f"\n{await counted(run)}")  # noqa: T201 — the counts are what one runs it for
     await server.stop()
     await receiver.kill()
 
