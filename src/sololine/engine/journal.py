@@ -26,6 +26,8 @@ from sololine.core.frames import BadFrame, FrameBuffer, encode
 ROOM: Final = 2000
 """How many frames may wait; whoever brings one more waits until half of them are settled."""
 
+_OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 class Journal:
     """A device's journal. The device's lock must be held; its methods are for any thread."""
@@ -39,6 +41,7 @@ class Journal:
         """How long each frame is that is not settled, oldest first."""
         self._settled_bytes = 0
         self._settled = 0
+        """What lies before them in the file: frames that are settled, and how long they are."""
         self._full = False
         self._lifted = False
 
@@ -49,9 +52,9 @@ class Journal:
         with contextlib.suppress(FileNotFoundError, BadFrame):
             for frame in FrameBuffer().feed(self._file.read_bytes()):
                 frames.append(encode(frame))  # noqa: PERF401 — those before a bad one count
-        if self._file.exists():
-            self._rewrite(b"".join(frames))
         self._waiting.extend(map(len, frames))
+        if self._file.exists():
+            self._open()
         self._full = len(frames) >= self._room
         return frames
 
@@ -85,13 +88,12 @@ class Journal:
 
     def _write(self, frame: bytes) -> int:
         """How many bytes were added: the frame's, or none when the disk does not take it."""
-        if self._opened is None:
-            self._rewrite(b"")
-        if self._opened is None:
+        opened = self._open()
+        if opened is None:
             return 0
-        end = os.lseek(self._opened, 0, os.SEEK_END)
+        end = os.lseek(opened, 0, os.SEEK_END)
         try:
-            if os.write(self._opened, frame) == len(frame):
+            if os.write(opened, frame) == len(frame):
                 return len(frame)
         except OSError:
             pass
@@ -99,33 +101,39 @@ class Journal:
         self._cut(end)
         return 0
 
+    def _open(self) -> int | None:
+        """The opened file, or None when it cannot be made; what stands behind the last frame is cut off."""
+        if self._opened is None:
+            with contextlib.suppress(OSError):
+                self._opened = os.open(self._file, _OPEN, 0o600)
+            self._cut(self._settled_bytes + sum(self._waiting))
+        return self._opened
+
     def _cut(self, end: int) -> None:
         if self._opened is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._opened, end)
 
     def _compact(self) -> None:
+        """Put a new file without what is settled in the place of the old one, in one step."""
         if self._opened is None:
             return
-        size = sum(self._waiting)
-        rest = os.pread(self._opened, size, self._settled_bytes)
-        self._rewrite(rest)
-        self._settled = self._settled_bytes = 0
-
-    def _rewrite(self, content: bytes) -> None:
-        """Put a new file in the place of the old one, in one step."""
+        rest = os.pread(self._opened, sum(self._waiting), self._settled_bytes)
         draft = self._file.with_name(f"{self._file.name}-new")
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            opened = os.open(draft, flags, 0o600)
-            view = memoryview(content)
+            opened = os.open(draft, _OPEN | os.O_TRUNC, 0o600)
+        except OSError:
+            return
+        try:
+            view = memoryview(rest)
             while view:
                 view = view[os.write(opened, view) :]
             draft.replace(self._file)
         except OSError:
             # The old one serves on; it only grows longer than it should.
+            os.close(opened)
             draft.unlink(missing_ok=True)
             return
-        if self._opened is not None:
-            os.close(self._opened)
+        os.close(self._opened)
         self._opened = opened
+        self._settled = self._settled_bytes = 0

@@ -190,3 +190,52 @@ def test_a_file_that_cannot_be_renewed_serves_on(
     assert kept(file)[-1] == "10"
     journal.settle(5)
     assert kept(file) == []
+
+
+def unwritable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_opened: int, _data: bytes) -> int:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+
+
+def test_a_file_that_could_not_be_renewed_is_renewed_when_there_is_room_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = filled(file, 10, room=10)
+    journal.lift()
+    with monkeypatch.context() as patched:
+        unwritable(patched)
+        journal.settle(6)
+    for number in range(10, 20):
+        journal.append(frame(number))
+    journal.settle(5)
+    assert kept(file) == [str(number) for number in range(11, 20)]
+    journal.append(frame(20))
+    journal.settle(9)
+    assert kept(file)[-1] == "20"
+
+
+def test_a_full_disk_takes_no_open_files(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = filled(file, 10, room=10)
+    opened = len(list(Path("/dev/fd").iterdir()))
+    unwritable(monkeypatch)
+    for _ in range(5):
+        journal.settle(1)
+    assert len(list(Path("/dev/fd").iterdir())) == opened
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_what_was_left_outlives_a_restart_on_a_full_disk(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(file, 3)
+    file.write_bytes(file.read_bytes() + frame(3)[:7])
+    journal = Journal(file)
+    with monkeypatch.context() as patched:
+        unwritable(patched)
+        assert len(journal.restore()) == 3
+    assert kept(file) == ["0", "1", "2"]
+    journal.settle(1)
+    journal.append(frame(4))
+    assert kept(file)[-3:] == ["1", "2", "4"]
