@@ -13,9 +13,9 @@ from pathlib import Path
 
 from sololine.core.frames import MAX_BODY_BYTES, Function
 from sololine.engine import worker
-from sololine.engine.fields import write
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.library import Library, LibraryMissing, Listener
+from sololine.wire.fields import write
 
 CONNECTED, RESTORED, DISCONNECTED, MISSED, MESSAGE = 3, 5, 12, 4, 17
 

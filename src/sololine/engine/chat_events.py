@@ -23,7 +23,9 @@ from sololine.core.signals import (
     Unreadable,
     Where,
 )
-from sololine.engine.fields import Fields, NoMessage, data, number, read, repeated, text
+from sololine.engine.fields import data, number, text
+from sololine.wire.errors import MalformedPayload
+from sololine.wire.fields import Fields, read, repeated
 
 MESSAGE: Final = 17
 RECEIPT: Final = 18
@@ -59,7 +61,7 @@ NumberOf = Callable[[str], str]
 
 
 def chat_signal(code: int, message: bytes) -> ChatSignal | None:
-    """What an event with one of `CODES` means, or None. Raises `NoMessage`."""
+    """What an event with one of `CODES` means, or None. Raises `MalformedPayload`."""
     if code == RECEIPT:
         return _receipt(message)
     fields = read(message)
@@ -119,7 +121,7 @@ def _is_for_people(message: bytes) -> bool:
         if rest == {_PROTOCOL}:
             # The others are between devices, and their keys are nobody else's business.
             return number(read(data(content, _PROTOCOL)), 2) in {_REVOKE, _EDIT}
-    except NoMessage:
+    except MalformedPayload:
         # The library has read it, so the server may be able to.
         return True
     return bool(rest)

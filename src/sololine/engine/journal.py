@@ -102,7 +102,7 @@ class Journal:
         return 0
 
     def _open(self) -> int | None:
-        """The opened file, or None when it cannot be made; what stands behind the last frame is cut off."""
+        """The opened file, without what stands behind its last frame; None if it cannot be."""
         if self._opened is None:
             with contextlib.suppress(OSError):
                 self._opened = os.open(self._file, _OPEN, 0o600)

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from sololine.core.frames import Function
-from sololine.engine.fields import read, text
 from sololine.engine.signals import SUBSCRIBED
+from sololine.wire.fields import read
 
 VERSION: Final = "0.5.2"
 """The one version whose functions these are; the package is pinned to it."""
@@ -289,8 +289,8 @@ class GoLibrary:
             # Looked at where it lies: a copy of a large file would double what this process holds.
             content = memoryview((ctypes.c_char * held.size).from_address(held.data)).cast("B")
             fields = read(cast("bytes", content))
-            if error := text({2: bytes(cast("bytes", fields.get(2, b"")))}, 2):
-                return error
+            if error := bytes(cast("bytes", fields.get(2, b""))):
+                return error.decode(errors="replace")
             take(memoryview(cast("bytes", fields.get(1, b""))))
             return ""
         finally:

@@ -35,7 +35,9 @@ from sololine.core.signals import (
 )
 from sololine.engine.chat_events import CODES as CHAT_CODES
 from sololine.engine.chat_events import chat_signal, jid
-from sololine.engine.fields import Fields, NoMessage, data, number, read, signed, text
+from sololine.engine.fields import data, number, signed, text
+from sololine.wire.errors import MalformedPayload
+from sololine.wire.fields import Fields, read
 
 LINKING_LASTS: Final = timedelta(seconds=160)
 """From the first code to the library's time-out: 60 s and five times 20 s."""
@@ -139,7 +141,7 @@ def event(code: int, message: bytes, *, fresh: bool) -> Signal | None:
         if code in CHAT_CODES:
             return chat_signal(code, message)
         return _event(code, read(message), fresh=fresh)
-    except NoMessage:
+    except MalformedPayload:
         return EngineStopped(detail=f"the engine's event {code} could not be read")
 
 

@@ -57,10 +57,12 @@ from sololine.engine import signals
 from sololine.engine.chat_events import jid, with_numbers
 from sololine.engine.credentials import Credentials
 from sololine.engine.errors import DeviceBusy, UnreadableCredentials
-from sololine.engine.fields import NoMessage, data, read, text, write
+from sololine.engine.fields import data, text
 from sololine.engine.journal import Journal
 from sololine.engine.library import Library, LibraryMissing, library_file, load
 from sololine.engine.media_folder import MediaFolder
+from sololine.wire.errors import MalformedPayload
+from sololine.wire.fields import read, write
 
 LOCK_PATIENCE: Final = timedelta(seconds=5)
 """How long to wait for a device's lock: a worker that held it before may be dying."""
@@ -260,7 +262,7 @@ class _Link:
         try:
             answer = self._library.call(Function.NUMBER_OF, self._device, asked)
             return jid(data(read(answer), 2))
-        except NoMessage:
+        except MalformedPayload:
             return ""
 
     # Orders -----------------------------------------------------------------------------------
@@ -275,7 +277,7 @@ class _Link:
         try:
             fields = read(answer)
             code = text(fields, 1)
-        except NoMessage:
+        except MalformedPayload:
             code = ""
         if not code:
             self._fail(order, "whatsapp gave no code for this number")

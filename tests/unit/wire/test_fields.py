@@ -72,3 +72,13 @@ def test_a_field_holds_what_it_is_asked_for_or_is_refused() -> None:
     for at in (1, 3):
         with pytest.raises(MalformedPayload):
             fields.data(message, at)
+
+
+def test_a_repeated_field_has_all_its_values() -> None:
+    message = fields.write({1: b"one", 2: 7}) + fields.write({1: b"two"})
+    assert fields.repeated(message, 1) == [b"one", b"two"]
+    assert fields.repeated(message, 2) == fields.repeated(message, 3) == []
+
+
+def test_a_text_is_written_as_utf_8() -> None:
+    assert fields.write({1: "é"}) == fields.write({1: "é".encode()})
