@@ -20,6 +20,7 @@ from sololine.core.content import Kind
 from sololine.core.ids import (
     DEFAULT_TENANT,
     BotId,
+    ChatRef,
     ChoreId,
     DeliveryId,
     MediaId,
@@ -64,7 +65,7 @@ async def _batch(tx: Transaction) -> None:
     messages = [heard(BOT, each.seq, tx.now) for each in events]
     await tx.messages.add(messages, {messages[0].id: b"form"})
     await tx.messages.save(messages, {messages[0].id: b"form"})
-    await tx.deliveries.save(await tx.deliveries.take(HERE, 3, timedelta(minutes=1)))
+    await tx.deliveries.save(HERE, await tx.deliveries.take(HERE, 3, timedelta(minutes=1)))
 
 
 HOT: Final[dict[str, Work]] = {
@@ -85,6 +86,9 @@ HOT: Final[dict[str, Work]] = {
     "chat": lambda tx: tx.chats.get(BOT, ANA),
     "chats by id": lambda tx: tx.chats.many(BOT, [ANA, ChatId("1")]),
     "chats by LID": lambda tx: tx.chats.of_lids(BOT, ["1@lid", "2@lid"]),
+    "chats by what events call them": lambda tx: tx.chats.of_refs(
+        BOT, [ChatRef("cht_a"), ChatRef("cht_b")]
+    ),
     "page of chats": lambda tx: tx.chats.page(BOT, **PAGE),
     "touch": lambda tx: tx.chats.touch(BOT, DEFAULT_TENANT, [Touch(id=ANA)]),
     "media by id": lambda tx: tx.media.many(BOT, [MEDIA]),

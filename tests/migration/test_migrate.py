@@ -159,6 +159,7 @@ async def test_what_bots_said_comes_along(url: str, revision: str) -> None:
             chat = await tx.chats.get(bot, ana)
             assert chat is not None
             assert (chat.name, chat.lid, chat.last_seq, chat.unread) == ("Ana", "98765@lid", 2, 1)
+            assert (chat.ref, chat.typing_by, chat.typing_since) == ("cht_a", ana, 1)
             chore = await tx.chores.get(bot, ChoreId("cho_a"))
             assert chore is not None
             assert chore.task == CheckNumbers(numbers=("447700900123",))

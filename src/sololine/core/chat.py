@@ -14,6 +14,7 @@ from typing import Final, NewType
 from sololine.core.address import bare_of as bare_of  # noqa: PLC0414 — for all to import
 from sololine.core.address import is_group as is_group  # noqa: PLC0414 — for all to import
 from sololine.core.errors import InvalidInput, InvalidNumber
+from sololine.core.ids import ChatRef
 from sololine.core.number import from_jid, parse
 
 ChatId = NewType("ChatId", str)
@@ -32,6 +33,9 @@ class Chat:
         lid: the person's LID; empty for groups, and until it is known.
         last_seq: place of the event of its latest message, by which chats are ordered.
         unread: received messages that were not marked as seen.
+        ref: what events call it.
+        typing_by: who typed last; empty when nobody did, or it is not known who.
+        typing_since: place of the event since which nobody else typed; 0 when nobody did.
     """
 
     id: ChatId = field(repr=False)
@@ -40,6 +44,24 @@ class Chat:
     lid: str = field(default="", repr=False)
     last_seq: int = 0
     unread: int = 0
+    ref: ChatRef = field(default=ChatRef(""))
+    typing_by: PersonId = field(default=PersonId(""), repr=False)
+    typing_since: int = 0
+
+    def typed(self, by: PersonId, seq: int) -> "Chat":
+        """The chat once someone types, in the event at this place."""
+        if self.typing_since and self.typing_by == by:
+            return self
+        return replace(self, typing_by=by, typing_since=seq)
+
+    def typist(self, seq: int) -> PersonId | None:
+        """Who typed in the event at this place; None when that is not known any more.
+
+        In a group others may have typed since then.
+        """
+        if self.typing_by and 0 < self.typing_since <= seq:
+            return self.typing_by
+        return None if is_group(self.id) else PersonId(self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +72,8 @@ class Touch:
         seq: the place of a new message's event.
         unread: how many unread messages were added.
         seen: whether everything in it has been seen; counted before `unread` is added.
+        ref: what events call the chat from now on, if it is not known yet.
+        typing_by, typing_since: as in `Chat`; both stay as they were when the latter is 0.
     """
 
     id: ChatId = field(repr=False)
@@ -59,9 +83,13 @@ class Touch:
     seq: int = 0
     unread: int = 0
     seen: bool = False
+    ref: ChatRef = field(default=ChatRef(""))
+    typing_by: PersonId = field(default=PersonId(""), repr=False)
+    typing_since: int = 0
 
     def then(self, later: "Touch") -> "Touch":
         """Both touches of one chat as one."""
+        typing = later if later.typing_since else self
         return replace(
             self,
             name=later.name or self.name,
@@ -70,6 +98,9 @@ class Touch:
             seq=max(self.seq, later.seq),
             unread=later.unread + (0 if later.seen else self.unread),
             seen=self.seen or later.seen,
+            ref=self.ref or later.ref,
+            typing_by=typing.typing_by,
+            typing_since=typing.typing_since,
         )
 
 

@@ -2,7 +2,8 @@
 
 An event never carries a QR, a code, a message text or a number in full; numbers are masked. An
 event about a message points at it (`messageId`): whoever may read the message gets it beside the
-event when that is delivered, and nothing of it when it is deleted by then.
+event when that is delivered, and nothing of it when it is deleted by then. So does an event about
+typing point at the chat (`chatRef`).
 """
 
 from collections.abc import Mapping

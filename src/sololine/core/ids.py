@@ -21,6 +21,9 @@ ProcessId = NewType("ProcessId", str)
 MessageId = NewType("MessageId", str)
 """A message of a bot's, in or out; `msg_` and 24 characters."""
 
+ChatRef = NewType("ChatRef", str)
+"""What events call a bot's chat, since its name holds a number; `cht_` and 20 characters."""
+
 MediaId = NewType("MediaId", str)
 """A file that a message carries; `med_` and 24 characters. Names the file on disk."""
 

@@ -1,12 +1,13 @@
 """Chats: a bot's conversations, each a row that messages touch."""
 
+import secrets
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, delete, select, text
 
 from sololine.core.chat import Chat, ChatId, Touch
-from sololine.core.ids import BotId, TenantId
+from sololine.core.ids import BotId, ChatRef, TenantId
 from sololine.store.columns import Row, plain
 from sololine.store.connection import Connection
 from sololine.store.tables import chats
@@ -15,21 +16,28 @@ _row: Final = chats.c
 _OF_BOT: Final = _row.bot_id == bindparam("bot")
 
 _TOUCH: Final = text(
-    "INSERT INTO chats (bot_id, id, tenant_id, name, jid, lid, last_seq, unread)"
-    " VALUES (:bot_id, :id, :tenant_id, :name, :jid, :lid, :seq, :unread)"
+    "INSERT INTO chats (bot_id, id, tenant_id, name, jid, lid, last_seq, unread, ref, typing_by,"
+    " typing_since)"
+    " VALUES (:bot_id, :id, :tenant_id, :name, :jid, :lid, :seq, :unread, :ref, :typing_by,"
+    " :typing_since)"
     " ON CONFLICT (bot_id, id) DO UPDATE SET"
     " name = CASE WHEN excluded.name = '' THEN chats.name ELSE excluded.name END,"
     " jid = CASE WHEN excluded.jid = '' THEN chats.jid ELSE excluded.jid END,"
     " lid = CASE WHEN excluded.lid = '' THEN chats.lid ELSE excluded.lid END,"
     " last_seq = CASE WHEN excluded.last_seq > chats.last_seq"
     " THEN excluded.last_seq ELSE chats.last_seq END,"
-    " unread = CASE WHEN :seen = 1 THEN 0 ELSE chats.unread END + excluded.unread"
+    " unread = CASE WHEN :seen = 1 THEN 0 ELSE chats.unread END + excluded.unread,"
+    " typing_by = CASE WHEN excluded.typing_since = 0 THEN chats.typing_by"
+    " ELSE excluded.typing_by END,"
+    " typing_since = CASE WHEN excluded.typing_since = 0 THEN chats.typing_since"
+    " ELSE excluded.typing_since END"
 )
 _ALL: Final[Select[Any]] = select(chats).where(_OF_BOT)
 _GET: Final = _ALL.where(_row.id == bindparam("chat"))
 _MANY: Final = _ALL.where(_row.id.in_(bindparam("chats", expanding=True)))
 # The second condition for the index, which holds such rows only.
 _OF_LIDS: Final = _ALL.where(_row.lid.in_(bindparam("lids", expanding=True)), text("lid <> ''"))
+_OF_REFS: Final = _ALL.where(_row.ref.in_(bindparam("refs", expanding=True)))
 _PAGE: Final = _ALL.where(_row.last_seq > 0).order_by(_row.last_seq.desc()).limit(bindparam("page"))
 _BEFORE: Final = _row.last_seq < bindparam("before")
 _DROP: Final = delete(chats).where(_OF_BOT)
@@ -44,11 +52,16 @@ class Chats:
     async def touch(self, bot: BotId, tenant: TenantId, touches: Sequence[Touch]) -> None:
         """Store what became known of chats; those that are not known yet are made.
 
+        A touch that brings a `ref` needs the bot's session locked from before the chat was looked
+        for: an event calls it so, and nobody else must have made it under another one meanwhile.
+
         Raises:
             Raced: the bot is gone.
         """
         if not touches:
             return
+        if any(touch.ref for touch in touches):
+            self._connection.needs_lock(bot)
         self._connection.comes_last()
         merged = dict[ChatId, Touch]()
         for touch in touches:
@@ -78,6 +91,13 @@ class Chats:
         # A chat that was named by the LID may be left from before the number was known.
         return {row["lid"]: row["id"] for row in sorted(rows, key=lambda row: "@" not in row["id"])}
 
+    async def of_refs(self, bot: BotId, refs: Collection[ChatRef]) -> dict[ChatRef, Chat]:
+        """The bot's chats that events call so, as far as there are any."""
+        if not refs:
+            return {}
+        rows = await self._connection.rows(_OF_REFS, {"bot": bot, "refs": sorted(refs)})
+        return {row["ref"]: _chat(row) for row in rows}
+
     async def page(self, bot: BotId, *, before: int | None, limit: int) -> list[Chat]:
         """A page of the bot's chats that hold a message, the latest first.
 
@@ -87,6 +107,11 @@ class Chats:
         if before is not None:
             statement, values["before"] = statement.where(_BEFORE), before
         return [_chat(row) for row in await self._connection.rows(statement, values)]
+
+
+def new_chat_ref() -> ChatRef:
+    """What events will call a chat that is not stored yet."""
+    return ChatRef(f"cht_{secrets.token_hex(10)}")
 
 
 async def drop(connection: Connection, bot: BotId) -> None:
@@ -105,6 +130,9 @@ def _columns(bot: BotId, tenant: TenantId, touch: Touch) -> dict[str, Any]:
         "seq": touch.seq,
         "unread": touch.unread,
         "seen": int(touch.seen),
+        "ref": touch.ref or new_chat_ref(),
+        "typing_by": touch.typing_by,
+        "typing_since": touch.typing_since,
     }
 
 
@@ -116,4 +144,7 @@ def _chat(row: Row) -> Chat:
         lid=row["lid"],
         last_seq=row["last_seq"],
         unread=row["unread"],
+        ref=row["ref"],
+        typing_by=row["typing_by"],
+        typing_since=row["typing_since"],
     )

@@ -28,9 +28,10 @@ VALUES ('msg_heard', 'bot_linked', 'default', 1, '447700900123', 'contact', '447
 INSERT INTO message_forms (message_id, form)
 VALUES ('msg_heard', 'Zm9ybQ==');
 
-INSERT INTO chats (bot_id, id, tenant_id, name, jid, lid, last_seq, unread)
+INSERT INTO chats (bot_id, id, tenant_id, name, jid, lid, last_seq, unread, ref, typing_by,
+    typing_since)
 VALUES ('bot_linked', '447700900123', 'default', 'Ana', '447700900123@s.whatsapp.net', '98765@lid',
-    2, 1);
+    2, 1, 'cht_a', '447700900123', 1);
 
 INSERT INTO chores (id, bot_id, tenant_id, task, state, answer, failure, expires_at)
 VALUES ('cho_a', 'bot_linked', 'default', '{"task":"check_numbers","numbers":["447700900123"]}',

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sololine.core.chat import (
     Chat,
     ChatId,
+    PersonId,
     Touch,
     address_of,
     bare_of,
@@ -21,7 +22,8 @@ from sololine.core.errors import InvalidInput
 
 ANA = ChatId("447700900123")
 LID = "98765@lid"
-GROUP = "120363000000000001@g.us"
+GROUP = ChatId("120363000000000001@g.us")
+BEN = PersonId("447700900124")
 
 
 @pytest.mark.parametrize(
@@ -130,6 +132,9 @@ TOUCHES = st.builds(
     seq=st.integers(0, 9),
     unread=st.integers(0, 9),
     seen=st.booleans(),
+    ref=st.sampled_from(["", "cht_a"]),
+    typing_by=st.sampled_from(["", ANA]),
+    typing_since=st.integers(0, 9),
 )
 
 
@@ -142,6 +147,9 @@ def touched(chat: Chat, touch: Touch) -> Chat:
         lid=touch.lid or chat.lid,
         last_seq=max(chat.last_seq, touch.seq),
         unread=(0 if touch.seen else chat.unread) + touch.unread,
+        ref=chat.ref or touch.ref,
+        typing_by=touch.typing_by if touch.typing_since else chat.typing_by,
+        typing_since=touch.typing_since or chat.typing_since,
     )
 
 
@@ -149,6 +157,33 @@ def touched(chat: Chat, touch: Touch) -> Chat:
 def test_two_touches_are_as_good_as_both_in_one(one: Touch, two: Touch, unread: int) -> None:
     chat = Chat(id=ANA, name="n", unread=unread, last_seq=3)
     assert touched(chat, one.then(two)) == touched(touched(chat, one), two)
+
+
+@pytest.mark.parametrize(
+    ("chat", "seq", "typist"),
+    [
+        (Chat(id=GROUP, typing_by=BEN, typing_since=5), 5, BEN),
+        (Chat(id=GROUP, typing_by=BEN, typing_since=5), 9, BEN),
+        (Chat(id=GROUP, typing_by=BEN, typing_since=5), 4, None),
+        (Chat(id=GROUP, typing_since=5), 5, None),
+        (Chat(id=GROUP), 5, None),
+        (Chat(id=ChatId(LID), typing_by=BEN, typing_since=5), 5, BEN),
+        (Chat(id=ANA, typing_by=PersonId(LID), typing_since=5), 4, ANA),
+        (Chat(id=ANA), 5, ANA),
+    ],
+)
+def test_who_typed_is_known_while_nobody_else_has(chat: Chat, seq: int, typist: str | None) -> None:
+    assert chat.typist(seq) == typist
+
+
+@given(typed=st.lists(st.sampled_from([ANA, BEN, ""]), min_size=1, max_size=6))
+def test_nobody_is_said_to_have_typed_what_another_did(typed: list[str]) -> None:
+    chat = Chat(id=GROUP)
+    for seq, by in enumerate(typed, 1):
+        chat = chat.typed(PersonId(by), seq)
+    told = [chat.typist(seq) for seq in range(1, len(typed) + 1)]
+    assert told[-1] == (typed[-1] or None)
+    assert all(each in (None, by) for each, by in zip(told, typed, strict=True))
 
 
 @given(jid=st.text(max_size=30), alternative=st.text(max_size=30))

@@ -108,6 +108,10 @@ chats: Final = Table(
     Column("lid", Text, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
     Column("unread", Integer, nullable=False),
+    # What events call the chat: its id may be a number.
+    Column("ref", Text, nullable=False, unique=True),
+    Column("typing_by", Text, nullable=False),
+    Column("typing_since", BigInteger, nullable=False),
     check("unread", "unread >= 0"),
     Index(None, "bot_id", "last_seq"),
     some("ix_chats_lid", "lid <> ''", "bot_id", "lid"),

@@ -156,10 +156,14 @@ def upgrade() -> None:
         sa.Column("lid", sa.Text(), nullable=False),
         sa.Column("last_seq", sa.BigInteger(), nullable=False),
         sa.Column("unread", sa.Integer(), nullable=False),
+        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("typing_by", sa.Text(), nullable=False),
+        sa.Column("typing_since", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("unread >= 0", name=op.f("ck_chats_unread")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_chats_tenant_id")),
         sa.ForeignKeyConstraint(["bot_id"], ["bots.id"], name=op.f("fk_chats_bot_id")),
         sa.PrimaryKeyConstraint("bot_id", "id", name=op.f("pk_chats")),
+        sa.UniqueConstraint("ref", name=op.f("uq_chats_ref")),
     )
     op.create_index(op.f("ix_chats_bot_id_last_seq"), "chats", ["bot_id", "last_seq"])
     op.create_index(
