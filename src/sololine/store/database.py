@@ -19,7 +19,6 @@ class Database:
         passes: whether an error comes from meeting other transactions, so that the same work may
             succeed when it is done again.
         clashes: whether an error says that a unique key is taken, or a foreign key points nowhere.
-        refuses: whether an error is about the data, so that the same data will be refused again.
     """
 
     writer: AsyncEngine
@@ -27,4 +26,3 @@ class Database:
     now: Callable[[AsyncConnection], Awaitable[datetime]]
     passes: Callable[[DBAPIError], bool]
     clashes: Callable[[DBAPIError], bool]
-    refuses: Callable[[DBAPIError], bool]
