@@ -6,18 +6,23 @@
 
 A delivery is taken in a transaction, sent outside of any, and settled in another one. A courier
 that is killed in between has sent what it may send again after its restart: at most once for each
-end, and always under the same id, by which the receiver tells. Several couriers may run at once.
+end, and always under the same id, by which the receiver tells. Several couriers may run at once;
+what one settles after its taking expired is void when another has taken the delivery meanwhile.
+
+No receiver and no row holds up the others: each webhook has its share of the requests, and what
+cannot be written down together is written one by one.
 
 Signatures, headers and the meaning of the answers are those of Standard Webhooks.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from standardwebhooks import Webhook as Signer
@@ -44,14 +49,15 @@ log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 1.0
 """How often the store is asked for due deliveries that no notice told of."""
-TAKEN_AT_ONCE: Final = 100
-AT_ONCE: Final = 100
-"""Requests under way at the same time."""
-AT_ONCE_EACH: Final = 10
-"""Of these, to one webhook: a slow receiver must not keep the others waiting."""
+AT_ONCE: Final = 200
+"""Deliveries in hand at the same time."""
+AT_ONCE_EACH: Final = 25
+"""Of these, for one webhook: a slow receiver must not keep the others waiting."""
 TIMEOUT_S: Final = 15.0
 TAKEN_FOR: Final = timedelta(seconds=60)
 """How long a taking keeps other couriers off; longer than any request may last."""
+GRACE_S: Final = 2.0
+"""How long requests that are under way may go on when the service ends."""
 GATHERED_FOR_S: Final = 0.02
 """How long outcomes wait for others, to be written in one transaction."""
 PAUSE_AFTER_FAULT_S: Final = 1.0
@@ -60,14 +66,21 @@ _OK: Final = range(200, 300)
 _REDIRECT: Final = range(300, 400)
 _GONE: Final = 410
 
+EVENT_GONE: Final = "event_gone"
+"""The error of a delivery whose event is in the log no more: there is nothing to send."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """A delivery that was taken, and what is to be sent where."""
+    """A delivery that was taken, and what is to be sent where.
+
+    Attributes:
+        body: the event as JSON; None when it is in the log no more.
+    """
 
     webhook: Webhook
     delivery: Delivery
-    body: str = field(repr=False)
+    body: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +93,6 @@ class Outcome:
     """
 
     delivery: Delivery
-    at: datetime
     status: int | None
     error: str
 
@@ -109,38 +121,50 @@ class Courier:
         self._outward = outward
         self._now = now
         self._wake = asyncio.Event()
-        self._sending: dict[DeliveryId, asyncio.Task[None]] = {}
-        self._busy: dict[WebhookId, int] = {}
-        self._settled: asyncio.Queue[Outcome] = asyncio.Queue()
+        self._in_hand: dict[DeliveryId, WebhookId] = {}
+        """From the taking until what came of it is written down."""
+        self._sending: set[asyncio.Task[None]] = set()
+        self._outcomes: list[Outcome] = []
+        """What is not written down yet, in the order in which the tries ended."""
+        self._ended = asyncio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Send while the context lasts; what is under way at its end is settled or sent again."""
-        await self._store.run(lambda tx: tx.deliveries.release(self._process))
-        loops = [
-            asyncio.create_task(self._again(work, name), name=f"courier {name}")
-            for work, name in (
-                (self._listen, "listen"),
-                (self._send_due, "send"),
-                (self._settle, "settle"),
-            )
+        """Send while the context lasts.
+
+        What is under way at its end has `GRACE_S` to arrive; the rest is given back, and sent again
+        by whoever takes it.
+        """
+        await self._release()
+        taking = [
+            asyncio.create_task(self._again(self._listen), name="courier listens"),
+            asyncio.create_task(self._again(self._send_due), name="courier sends"),
         ]
+        settling = asyncio.create_task(self._again(self._settle), name="courier settles")
         try:
             yield
         finally:
-            for task in (*loops, *self._sending.values()):
-                task.cancel()
-            await asyncio.gather(*loops, *self._sending.values(), return_exceptions=True)
-            await self._settle_rest()
+            await _cancelled(taking)
+            if self._sending:
+                await asyncio.wait(self._sending, timeout=GRACE_S)
+            await _cancelled([*self._sending, settling])
+            try:
+                await self._write_down()
+                await self._release()
+            except Exception:
+                log.exception("the courier could not write its end down; takings will expire")
 
-    async def _again(self, work: Callable[[], Any], name: str) -> None:
+    async def _again(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run a loop of ours again when it fails: the store or the bus may be away for a while."""
         while True:
             try:
                 await work()
             except Exception:
-                log.exception("courier fault", loop=name)
+                log.exception("courier fault", loop=work.__name__)
                 await asyncio.sleep(PAUSE_AFTER_FAULT_S)
+
+    async def _release(self) -> None:
+        await self._store.run(lambda tx: tx.deliveries.release(self._process))
 
     # ------------------------------------------------------------------ taking
 
@@ -154,7 +178,7 @@ class Courier:
         flowing = False
         while True:
             self._wake.clear()
-            room = min(TAKEN_AT_ONCE, AT_ONCE - len(self._sending))
+            room = AT_ONCE - len(self._in_hand)
             # An idle courier must not write at every event that nobody wants: it looks first.
             count = await self._take(room) if room > 0 and (flowing or await self._due()) else 0
             flowing = count > 0
@@ -163,44 +187,51 @@ class Courier:
                     async with asyncio.timeout(LOOK_EVERY_S):
                         await self._wake.wait()
 
+    def _busy(self) -> Counter[WebhookId]:
+        """How many deliveries of each webhook are in hand."""
+        return Counter(self._in_hand.values())
+
     async def _due(self) -> bool:
         """Whether a delivery may be taken now."""
+        full = [webhook for webhook, count in self._busy().items() if count >= AT_ONCE_EACH]
         async with self._store.read() as tx:
-            due_at = await tx.deliveries.next_due()
+            due_at = await tx.deliveries.next_due(but=full)
             return due_at is not None and due_at <= tx.now
 
     async def _take(self, room: int) -> int:
         """Take due deliveries and begin to send them; returns how many."""
-        full = frozenset(hook for hook, count in self._busy.items() if count >= AT_ONCE_EACH)
+        busy = self._busy()
 
         async def work(tx: Transaction) -> list[Errand]:
-            taken = await tx.deliveries.take(self._process, room, TAKEN_FOR, but=full)
+            taken = await tx.deliveries.take(
+                self._process, room, TAKEN_FOR, each=AT_ONCE_EACH, busy=busy
+            )
             return await _errands(tx, taken)
 
         errands = await self._store.run(work)
         for errand in errands:
-            hook = errand.webhook.id
-            self._busy[hook] = self._busy.get(hook, 0) + 1
-            self._sending[errand.delivery.id] = asyncio.create_task(
-                self._send(errand), name=f"delivery {errand.delivery.id}"
-            )
+            # A clock that jumps ends our own takings; this one is ours again, and is under way.
+            if errand.delivery.id not in self._in_hand:
+                self._in_hand[errand.delivery.id] = errand.webhook.id
+                self._send(errand)
         return len(errands)
 
     # ------------------------------------------------------------------ sending
 
-    async def _send(self, errand: Errand) -> None:
-        hook = errand.webhook.id
-        try:
-            self._settled.put_nowait(await self._tried(errand))
-        finally:
-            del self._sending[errand.delivery.id]
-            self._busy[hook] -= 1
-            if not self._busy[hook]:
-                del self._busy[hook]
+    def _send(self, errand: Errand) -> None:
+        async def send() -> None:
+            self._outcomes.append(await self._tried(errand))
+            self._ended.set()
+
+        task = asyncio.create_task(send(), name=f"delivery {errand.delivery.id}")
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     async def _tried(self, errand: Errand) -> Outcome:
         """Send once. A failure is an outcome, whatever it is."""
         hook, delivery = errand.webhook, errand.delivery
+        if errand.body is None:
+            return Outcome(delivery=delivery, status=None, error=EVENT_GONE)
         status: int | None = None
         try:
             headers = signed(hook.secret, delivery.id, self._now(), errand.body)
@@ -215,43 +246,68 @@ class Courier:
             # Never a delivery that is stuck in somebody's hands.
             log.exception("delivery fault", delivery=delivery.id)
             error = "internal_error"
-        return Outcome(delivery=delivery, at=self._now(), status=status, error=error)
+        return Outcome(delivery=delivery, status=status, error=error)
 
     # ------------------------------------------------------------------ settling
 
     async def _settle(self) -> None:
         """Write outcomes down, all that came within a moment at a time."""
         while True:
-            outcomes = [await self._settled.get()]
+            if not self._outcomes:  # else they are left from a fault
+                await self._ended.wait()
             await asyncio.sleep(GATHERED_FOR_S)
-            while not self._settled.empty():
-                outcomes.append(self._settled.get_nowait())
-            try:
-                await self._write(outcomes)
-            except BaseException:
-                for outcome in outcomes:
-                    self._settled.put_nowait(outcome)
-                raise
+            self._ended.clear()
+            await self._write_down()
             self._wake.set()
 
-    async def _settle_rest(self) -> None:
-        outcomes = []
-        while not self._settled.empty():
-            outcomes.append(self._settled.get_nowait())
-        if outcomes:
-            try:
-                await self._write(outcomes)
-            except Exception:
-                log.exception("outcomes not written; the deliveries are sent again")
+    async def _write_down(self) -> None:
+        """Write all outcomes down; one by one when they cannot be written together."""
+        outcomes = tuple(self._outcomes)
+        try:
+            await self._write(outcomes)
+        except Exception as fault:
+            log.warning("outcomes are written one by one", fault=type(fault).__name__)
+            faults = [await self._fault_of(outcome) for outcome in outcomes]
+            if any(faults):
+                raise
+
+    async def _fault_of(self, outcome: Outcome) -> bool:
+        """Write one outcome down; whether that fails."""
+        try:
+            await self._write([outcome])
+        except Exception:
+            log.exception("an outcome cannot be written", delivery=outcome.delivery.id)
+            return True
+        return False
 
     async def _write(self, outcomes: Sequence[Outcome]) -> None:
-        told = await self._store.run(lambda tx: settle(tx, outcomes))
+        if not outcomes:
+            return
+        told = await self._store.run(lambda tx: settle(tx, self._process, outcomes))
+        for outcome in outcomes:
+            self._outcomes.remove(outcome)
+            del self._in_hand[outcome.delivery.id]
         for tenant in told:
             await self._bus.publish(Notice(topic=EVENTS, key=tenant))
 
 
-async def settle(tx: Transaction, outcomes: Sequence[Outcome]) -> frozenset[TenantId]:
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and wait until they are over."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
+
+
+async def settle(
+    tx: Transaction, process: ProcessId, outcomes: Sequence[Outcome]
+) -> frozenset[TenantId]:
     """Write outcomes down, pause webhooks that fail; returns the tenants that have news.
+
+    Args:
+        tx: a transaction that writes.
+        process: who took the deliveries.
+        outcomes: in the order in which the tries ended.
 
     Raises:
         Raced: a webhook was changed meanwhile; the work is to be done again.
@@ -274,7 +330,7 @@ async def settle(tx: Transaction, outcomes: Sequence[Outcome]) -> frozenset[Tena
             event = Event(type=EventType.WEBHOOK_PAUSED, data=data)
             await tx.events.append(after.tenant, after.bot, event)
             told.add(after.tenant)
-    await tx.deliveries.save([_after(outcome, tx.now) for outcome in outcomes])
+    await tx.deliveries.save(process, [_after(outcome, tx.now) for outcome in outcomes])
     for before, after in changes:
         if await tx.webhooks.lock(after.tenant, after.id) != before:
             raise Raced("a webhook was changed while its deliveries were settled")
@@ -283,20 +339,22 @@ async def settle(tx: Transaction, outcomes: Sequence[Outcome]) -> frozenset[Tena
 
 
 async def _errands(tx: Transaction, taken: Sequence[Delivery]) -> list[Errand]:
-    """What is to be sent for the deliveries that were taken, the longest due first."""
+    """What is to be sent for the deliveries that were taken."""
     by_tenant: dict[TenantId, list[Delivery]] = {}
     for delivery in taken:
         by_tenant.setdefault(delivery.tenant, []).append(delivery)
     errands = []
     for tenant, deliveries in by_tenant.items():
+        # All are there: who deletes a webhook deletes its deliveries first, and waits for ours.
         hooks = {hook.id: hook for hook in await tx.webhooks.of_tenant(tenant)}
         logged = await tx.events.many(tenant, [each.seq for each in deliveries])
-        shown = {one["seq"]: one for one in await events.shown(tx, logged)}
+        bodies = {
+            one["seq"]: json.dumps(one, ensure_ascii=False, separators=(",", ":"))
+            for one in await events.shown(tx, logged)
+        }
         errands += [
             Errand(
-                webhook=hooks[delivery.webhook],
-                delivery=delivery,
-                body=json.dumps(shown[delivery.seq], ensure_ascii=False, separators=(",", ":")),
+                webhook=hooks[delivery.webhook], delivery=delivery, body=bodies.get(delivery.seq)
             )
             for delivery in deliveries
         ]
@@ -331,21 +389,19 @@ def _after(outcome: Outcome, now: datetime) -> Delivery:
     if not outcome.error:
         return replace(tried, state=DeliveryState.DELIVERED, ended_at=now)
     wait = next_try(tried.tries, tried.id)
-    if wait is None or outcome.status == _GONE:
+    if wait is None or outcome.status == _GONE or outcome.error == EVENT_GONE:
         return replace(tried, state=DeliveryState.FAILED, ended_at=now)
     return replace(tried, due_at=now + wait)
 
 
 def _judged(hook: Webhook, outcomes: Sequence[Outcome], now: datetime) -> Webhook:
     """The webhook after these tries, in the order in which they ended."""
-    for outcome in sorted(outcomes, key=lambda each: each.at):
+    for outcome in outcomes:
         if not outcome.error:
             hook = replace(hook, failures=0, failing_since=None)
-        else:
+        elif outcome.error != EVENT_GONE:
             hook = replace(
-                hook,
-                failures=hook.failures + 1,
-                failing_since=hook.failing_since or outcome.at,
+                hook, failures=hook.failures + 1, failing_since=hook.failing_since or now
             )
         if outcome.status == _GONE:
             return replace(hook, state=WebhookState.GONE)

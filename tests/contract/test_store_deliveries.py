@@ -23,9 +23,9 @@ async def taken(
     store: Store,
     limit: int = 99,
     process: ProcessId = HERE,
-    but: Collection[WebhookId] = (),
+    **bounds: Any,
 ) -> list[Delivery]:
-    return await store.run(lambda tx: tx.deliveries.take(process, limit, MINUTE, but=but))
+    return await store.run(lambda tx: tx.deliveries.take(process, limit, MINUTE, **bounds))
 
 
 async def listed(store: Store, webhook: Webhook, **only: Any) -> list[Delivery]:
@@ -35,14 +35,14 @@ async def listed(store: Store, webhook: Webhook, **only: Any) -> list[Delivery]:
         )
 
 
-async def next_due_in(store: Store) -> timedelta | None:
+async def next_due_in(store: Store, but: Collection[WebhookId] = ()) -> timedelta | None:
     async with store.read() as tx:
-        due_at = await tx.deliveries.next_due()
+        due_at = await tx.deliveries.next_due(but=but)
         return None if due_at is None else max(due_at - tx.now, timedelta())
 
 
-async def saved(store: Store, *deliveries: Delivery) -> None:
-    await store.run(lambda tx: tx.deliveries.save(deliveries))
+async def saved(store: Store, *deliveries: Delivery, process: ProcessId = HERE) -> None:
+    await store.run(lambda tx: tx.deliveries.save(process, deliveries))
 
 
 def failed(delivery: Delivery) -> Delivery:
@@ -204,12 +204,47 @@ async def test_a_webhook_that_has_fallen_behind_does_not_hold_up_the_others(stor
     assert len(await taken(store, 999)) == 61 + 31 - 20
 
 
-async def test_a_courier_leaves_webhooks_out_that_it_is_busy_with(store: Store) -> None:
+async def test_a_courier_takes_no_more_of_a_webhook_than_it_may_have(store: Store) -> None:
+    """However much is due there: who comes next must find room."""
     bot, busy, other = await added(store), await hooked(store), await hooked(store)
-    await happened(store, bot, 2)
-    assert {each.webhook for each in await taken(store, but=[busy.id])} == {other.id}
-    assert await taken(store, but={busy.id, other.id}) == []
-    assert {each.webhook for each in await taken(store)} == {busy.id}
+    await happened(store, bot, 5)
+
+    async def counts(**had: int) -> tuple[int, int]:
+        has = {busy.id: had.get("busy", 0), other.id: had.get("other", 0)}
+        took = [each.webhook for each in await taken(store, each=3, busy=has)]
+        return took.count(busy.id), took.count(other.id)
+
+    assert await counts(busy=3) == (0, 3)
+    assert await counts(busy=2, other=3) == (1, 0)
+    assert await counts(busy=3, other=4) == (0, 0)
+    assert await next_due_in(store) == timedelta()
+    assert await next_due_in(store, but=[busy.id, other.id]) != timedelta()
+    assert await counts() == (3, 2)
+
+
+async def test_who_comes_late_changes_nothing_of_what_another_has_taken(store: Store) -> None:
+    """Its request may have arrived; so may the other's, and only that one is waited for."""
+    webhook = await hooked(store)
+    await happened(store, await added(store))
+    (late,) = await taken(store)
+    store.shift += MINUTE
+    (again,) = await taken(store, process=THERE)
+    await saved(store, failed(late))
+    assert await listed(store, webhook) == [again]
+    assert await taken(store) == []
+    await saved(store, failed(again), process=THERE)
+    await saved(store, late)
+    assert await listed(store, webhook) == [failed(again)]
+
+
+async def test_a_taking_that_is_over_is_not_due_while_its_webhook_is_paused(store: Store) -> None:
+    webhook = await hooked(store)
+    await happened(store, await added(store))
+    await taken(store)
+    paused = replace(webhook, state=WebhookState.PAUSED)
+    await store.run(lambda tx: tx.webhooks.save(paused))
+    store.shift += MINUTE
+    assert await next_due_in(store) is None
 
 
 async def test_the_longest_due_are_taken_first(store: Store) -> None:

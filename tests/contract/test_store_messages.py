@@ -32,7 +32,7 @@ from sololine.store.errors import Raced
 from sololine.store.message_rows import TARGET_MAX
 from sololine.store.store import TRIES, Store
 from sololine.store.transaction import Transaction
-from tests.contract.store_scenes import OTHER_TENANT, added
+from tests.contract.store_scenes import HERE, OTHER_TENANT, added
 from tests.contract.store_talk import (
     ANA,
     BEA,
@@ -356,7 +356,7 @@ async def test_nothing_to_store_takes_no_lock(store: Store) -> None:
         await tx.messages.save([])
         await tx.chats.touch(bot, DEFAULT_TENANT, [])
         await tx.media.add([])
-        await tx.deliveries.save([])
+        await tx.deliveries.save(HERE, [])
         await tx.events.append(DEFAULT_TENANT, bot)
         await tx.sessions.lock(bot)
 

@@ -86,6 +86,20 @@ async def test_what_two_change_at_once_is_changed_twice(store: Store) -> None:
     assert await store.run(lambda tx: tx.webhooks.lock(OTHER_TENANT, webhook.id)) is None
 
 
+async def test_events_are_appended_while_a_webhook_is_locked(store: Store) -> None:
+    """A courier that settles does not hold up a tenant's log. SQLite has one writer anyway."""
+    if store._database.writer.dialect.name == "sqlite":
+        return
+    webhook, bot = await hooked(store), await added(store)
+
+    async def lock(tx: Transaction) -> None:
+        assert await tx.webhooks.lock(DEFAULT_TENANT, webhook.id) == webhook
+        async with asyncio.timeout(4):  # a lock is waited for for 5 seconds
+            await happened(store, bot)
+
+    await store.run(lock)
+
+
 async def test_a_webhook_is_locked_after_the_last_event_was_appended(store: Store) -> None:
     webhook, bot = await hooked(store), await added(store)
 
