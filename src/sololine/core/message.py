@@ -2,11 +2,12 @@
 
     out    queued ──▶ sent ──▶ delivered ──▶ read ──▶ played
               │ └──▶ failed(reason)
-              └────▶ uncertain ──▶ delivered …      (a receipt proves that it was sent)
+              └────▶ uncertain                      (─▶ delivered …, once a receipt proves it)
     in     received
 
 `uncertain` is what was being sent when the process or the connection died: it may have arrived, so
-it is never sent again by itself. A status only moves forward; each keeps the time of its coming.
+it is never sent again by itself. Only an engine that chooses ids can match a receipt to it. A
+status only moves forward; each keeps the time of its coming.
 """
 
 from collections.abc import Mapping
@@ -149,13 +150,13 @@ class Message:
     def moved(self, status: Status, at: datetime) -> "Message":
         """The message after hearing `status`; the same one when that is no news.
 
-        `uncertain` gives way to whatever proves that the message was sent.
+        `uncertain` gives way to whatever proves that the message was sent. No status is dated
+        before the one that it follows: WhatsApp counts whole seconds, by a clock of its own.
         """
         if self.status in _SETTLED or not self._is_forward(status):
             return self
-        return replace(
-            self, status=status, times={**self.times, status.value: at}, sending_since=None
-        )
+        times = {**self.times, status.value: max([at, *self.times.values()])}
+        return replace(self, status=status, times=times, sending_since=None)
 
     def failed(self, failure: Failure, at: datetime) -> "Message":
         """The message that was not sent; the same one when it was, or may have been."""

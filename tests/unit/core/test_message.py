@@ -57,6 +57,11 @@ def test_a_status_moves_forward_only(status: Status, heard: Status) -> None:
         assert after is before
 
 
+def test_no_status_is_dated_before_the_one_that_it_follows() -> None:
+    """WhatsApp tells whole seconds, which lie before the moment of queueing."""
+    assert QUEUED.moved(Status.SENT, AT - timedelta(milliseconds=600)).times["sent"] == AT
+
+
 @pytest.mark.parametrize("status", Status)
 def test_only_what_is_queued_becomes_uncertain(status: Status) -> None:
     before = in_status(status)
