@@ -4,11 +4,13 @@ What strangers wrote ends here: whatever the bytes are, a signal becomes a value
 stored, or nothing.
 """
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, assert_never
 
+from sololine.core.chat import bare_of
 from sololine.core.content import Undecryptable, Unsupported, target_of
 from sololine.core.signals import ChatSignal, Receipt, Received, Typing, Unreadable, Where
 from sololine.wire.content import Incoming, read
@@ -16,6 +18,7 @@ from sololine.wire.errors import MalformedPayload
 
 ID_MAX: Final = 128
 NAME_MAX: Final = 200
+_LID: Final = re.compile(r"[0-9]{1,24}@lid")
 _LATEST_S: Final = 4_102_444_800
 """The year 2100: what claims to be later is a mistake."""
 
@@ -30,6 +33,11 @@ class Arrival:
     sender_name: str = field(default="", repr=False)
     incoming: Incoming
     form: bytes | None = field(default=None, repr=False)
+
+    def unstorable(self) -> "Arrival":
+        """That it arrived, without anything that its sender chose."""
+        incoming = Incoming(content=Unsupported(name="unstorable"))
+        return replace(self, incoming=incoming, sender_name="", form=None)
 
 
 Heard = Arrival | Receipt | Typing
@@ -70,10 +78,11 @@ def ids_in(heard: Iterable[Heard]) -> set[str]:
         match each:
             case Arrival():
                 ids.add(each.id)
-                if (target := target_of(each.incoming.content)) is not None:
+                target = target_of(each.incoming.content)
+                if target is not None and is_id(target.whatsapp_id):
                     ids.add(target.whatsapp_id)
             case Receipt():
-                ids.update(each.ids)
+                ids.update(filter(is_id, each.ids))
             case Typing():
                 pass
             case _ as never:  # pragma: no cover — the type checker proves it
@@ -81,8 +90,8 @@ def ids_in(heard: Iterable[Heard]) -> set[str]:
     return ids
 
 
-def jids_in(heard: Iterable[Heard]) -> set[str]:
-    """Addresses in the signals for which no second one is told."""
+def lids_in(heard: Iterable[Heard]) -> set[str]:
+    """LIDs in the signals for which no second address is told."""
     jids: set[str] = set()
     for each in heard:
         where = each.where
@@ -96,7 +105,7 @@ def jids_in(heard: Iterable[Heard]) -> set[str]:
         }
         if isinstance(each, Arrival):
             jids.update(each.incoming.mentions)
-    return jids
+    return {jid for jid in map(bare_of, jids) if _LID.fullmatch(jid)}
 
 
 def instant(at_s: int, otherwise: datetime) -> datetime:

@@ -7,6 +7,9 @@
                                    └──▶ the outbox is woken when a rule has answered
 
 Whatever comes twice is stored once: a message is unique by WhatsApp's id of it.
+
+A batch that the database does not take for what is in it would come again for ever. It is stored
+one by one then, and what is refused by itself leaves a row that says no more than that it came.
 """
 
 import asyncio
@@ -15,6 +18,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+
+import structlog
 
 from sololine.core import training as trainings
 from sololine.core.chat import is_group
@@ -26,7 +31,7 @@ from sololine.core.message import Message, Origin, Status, told
 from sololine.core.signals import ChatSignal
 from sololine.engine.port import Link
 from sololine.lines.addresses import Addresses
-from sololine.lines.arrivals import Heard, ids_in, jids_in, understood
+from sololine.lines.arrivals import Arrival, Heard, ids_in, lids_in, understood
 from sololine.lines.changes import Changes, new_message_id
 from sololine.lines.hearing import Hearing
 from sololine.lines.manners import Manners
@@ -34,6 +39,10 @@ from sololine.lines.pen import Pen
 from sololine.lines.receipts import Early, EarlyReceipts
 from sololine.store.transaction import Transaction
 
+log = structlog.get_logger()
+
+ASKED_AT_ONCE: Final = 5_000
+"""Ids that one query looks for: databases take some 32,000, and receipts bring many."""
 ANSWERED_WITHIN: Final = timedelta(days=1)
 """How old a message may be for a rule to answer it; nobody waits for an answer any longer."""
 ANSWERS_AT_MOST: Final = 6
@@ -89,12 +98,32 @@ class Inbox:
             where = each.where
             self._addresses.learn(where.chat, where.chat_other)
             self._addresses.learn(where.sender, where.sender_other)
-        if heard:
-            async with self._pen.alone:
-                stored = await self._pen.write(lambda tx: self._work(tx, heard))
-                self._early.keep(stored.early)
-            await self._tell(stored)
+        if heard and not await self._stored(heard):
+            for each in heard:
+                await self._store_alone(each)
         link.settled(len(signals))
+
+    async def _store_alone(self, heard: Heard) -> None:
+        """Store one signal, or only that it came; the log has the rest."""
+        if await self._stored([heard]):
+            return
+        if not isinstance(heard, Arrival) or not await self._stored([heard.unstorable()]):
+            log.error("signal not stored", bot=self._pen.bot, kind=type(heard).__name__)
+
+    async def _stored(self, heard: Sequence[Heard]) -> bool:
+        """Store these and tell of them; False when that will never be possible."""
+        async with self._pen.alone:
+            try:
+                stored = await self._pen.write(lambda tx: self._work(tx, heard))
+            except Exception as error:
+                if not self._pen.store.refuses(error):
+                    raise
+                # Its words may repeat what was said.
+                log.warning("signals refused", bot=self._pen.bot, why=type(error).__name__)
+                return False
+            self._early.keep(stored.early)
+        await self._tell(stored)
+        return True
 
     async def _tell(self, stored: Stored) -> None:
         if stored.told:
@@ -110,9 +139,11 @@ class Inbox:
                 await asyncio.to_thread(self._manners.media.delete, dropped)
 
     async def _work(self, tx: Transaction, heard: Sequence[Heard]) -> Stored:
-        await self._addresses.look_up(tx, jids_in(heard))
-        ids = ids_in(heard)
-        known = dict(await tx.messages.known(self._pen.bot, sorted(ids))) if ids else {}
+        for lids in _pieces(lids_in(heard)):
+            await self._addresses.look_up(tx, lids)
+        known: dict[str, Message] = {}
+        for ids in _pieces(ids_in(heard)):
+            known |= await tx.messages.known(self._pen.bot, ids)
         changes = Changes(self._pen.tenant, self._pen.bot)
         hearing = Hearing(changes, self._addresses, known, tx.now)
         for each in heard:
@@ -172,3 +203,10 @@ class Inbox:
             changes.add(reply, told(reply, EventType.MESSAGE_QUEUED))
             changes.lift(reply.chat, reply.id, unread=False)
         return len(changes.new) > before
+
+
+def _pieces(texts: Iterable[str]) -> Iterable[list[str]]:
+    """The texts in order, not too many at once for a query."""
+    ordered = sorted(texts)
+    for start in range(0, len(ordered), ASKED_AT_ONCE):
+        yield ordered[start : start + ASKED_AT_ONCE]

@@ -5,15 +5,20 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from sololine.actions.gateway import Gateway
 from sololine.bus.memory import MemoryBus
 from sololine.clock import ManualClock, SystemClock
+from sololine.core.content import Text, Unsupported
 from sololine.core.ids import DEFAULT_TENANT
-from sololine.core.message import Origin, Status
+from sololine.core.message import Message, Origin, Status
+from sololine.core.signals import ReceiptKind
 from sololine.core.training import Training
+from sololine.store import messages
+from sololine.store.message_rows import added_columns
 from sololine.store.migrate import migrate
 from sololine.store.store import Store
 from tests.fakes.engine import Fate
@@ -90,3 +95,26 @@ async def test_a_batch_a_queue_and_a_crash(bot: Online) -> None:
 
     assert [each.status for each in done] == [Status.UNCERTAIN] + [Status.SENT] * 19
     assert bot.sent_texts() == [f"{number}" for number in range(20)]
+
+
+async def test_what_neither_database_takes_holds_up_nothing(
+    bot: Online, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number beyond its column, or no value where there has to be one."""
+
+    def columns(message: Message) -> dict[str, Any]:
+        row = added_columns(message)
+        if "huge" in row["content"]:
+            return {**row, "at": 2**80}
+        return {**row, "chat": None} if "none" in row["content"] else row
+
+    monkeypatch.setattr(messages, "added_columns", columns)
+    for text in ("before", "huge", "none", "after"):
+        bot.says(text)
+    bot.stage.whatsapp.confirm(bot.device, ReceiptKind.READ, "\x00", sender="\x00@lid")
+    await bot.heard()
+
+    stored = [each.content for each in await bot.messages()]
+    refused = Unsupported(name="unstorable")
+    assert stored == [Text(text="before"), refused, refused, Text(text="after")]
+    assert not bot.line.task.done()

@@ -1,10 +1,13 @@
 """What people say is stored once, told of once, and changes what it is meant to change."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 
 from sololine.core.chat import PersonId
 from sololine.core.content import (
@@ -37,7 +40,9 @@ from sololine.core.signals import (
 from sololine.core.training import Match, Rule, Training
 from sololine.lines.inbox import ANSWERS_AT_MOST
 from sololine.media_files import MediaFiles
+from sololine.store import messages as messages_store
 from sololine.store.errors import Raced
+from sololine.store.message_rows import added_columns
 from sololine.store.messages import Messages
 from tests.unit.lines.stage import Stage
 from tests.unit.lines.talk import (
@@ -596,14 +601,53 @@ async def test_reading_on_the_phone_marks_the_chat_as_seen(bot: Online) -> None:
     assert (await bot.chat(ANA)).unread == 1
 
 
-async def test_typing_is_told_and_not_stored(bot: Online) -> None:
+async def test_typing_is_told_without_numbers_and_the_chat_says_whose_they_are(
+    bot: Online,
+) -> None:
     bot.stage.whatsapp.type(bot.device, TypingState.RECORDING, ANA_JID)
     await bot.heard()
 
     event = (await logged(bot.store, bot.bot))[-1]
+    chat = await bot.chat(ANA)
     assert event.type is EventType.CHAT_TYPING
-    assert event.data == {"chat": "+44********23", "sender": "+44********23", "state": "recording"}
+    assert event.data == {
+        "chatRef": chat.ref,
+        "chat": "+44********23",
+        "sender": "+44********23",
+        "state": "recording",
+    }
+    assert (chat.typing_by, chat.typing_since, chat.last_seq) == (ANA, event.seq, 0)
     assert await bot.messages() == []
+
+    bot.says("hola")
+    bot.stage.whatsapp.type(bot.device, TypingState.PAUSED, ANA_JID)
+    await bot.heard()
+    later = (await logged(bot.store, bot.bot))[-1]
+    assert (later.type, later.data["chatRef"]) == (EventType.CHAT_TYPING, chat.ref)
+    assert (await bot.chat(ANA)).typing_since == event.seq, "nobody else typed"
+
+
+async def test_the_chat_knows_since_when_nobody_else_types_in_it(bot: Online) -> None:
+    for sender in (ANA_JID, BEA_JID, BEA_JID, ANA_JID, "9@unknown"):
+        where = Where(chat=GROUP, sender=sender)
+        bot.stage.whatsapp.tell(bot.device, Typing(where=where, state=TypingState.TYPING))
+        await bot.heard()
+    first, *others = [
+        each for each in await logged(bot.store, bot.bot) if each.type is EventType.CHAT_TYPING
+    ]
+
+    chat = await bot.chat(GROUP)
+    assert {each.data["chatRef"] for each in (first, *others)} == {chat.ref}
+    assert "sender" not in others[-1].data
+    assert (chat.typing_by, chat.typing_since) == ("", others[-1].seq)
+
+    for sender in (BEA_JID, ANA_JID, ANA_JID):
+        where = Where(chat=GROUP, sender=sender)
+        bot.stage.whatsapp.tell(bot.device, Typing(where=where, state=TypingState.PAUSED))
+    await bot.heard()
+    chat = await bot.chat(GROUP)
+    *_, before_last, _ = await logged(bot.store, bot.bot)
+    assert (chat.typing_by, chat.typing_since) == (ANA, before_last.seq)
 
 
 # ---------------------------------------------------------------------- rules
@@ -681,3 +725,73 @@ async def test_a_bot_without_rules_stays_silent(bot: Online) -> None:
     await bot.heard()
 
     assert [each.origin for each in await bot.messages()] == [Origin.CONTACT]
+
+
+# ---------------------------------------------------------------------- what cannot be stored
+
+
+async def test_what_the_database_refuses_does_not_hold_up_the_rest(
+    bot: Online, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the engine would repeat the batch for ever."""
+    monkeypatch.setattr(messages_store, "added_columns", _refused_if("poison"))
+    for text in ("before", "poison", "after"):
+        bot.says(text)
+    await bot.heard()
+
+    before, refused, after = await bot.messages()
+    assert [text_of(each.content) for each in (before, after)] == ["before", "after"]
+    assert (refused.content, refused.sender_name) == (Unsupported(name="unstorable"), "")
+    assert await bot.form(refused.id) is None
+    assert [type_ for type_, _ in await bot.events()] == ["message.received"] * 3
+    assert not bot.stage.whatsapp.kept[bot.device]
+    assert not bot.line.task.done()
+
+
+async def test_what_leaves_no_row_at_all_is_logged_and_settled(
+    bot: Online, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages_store, "added_columns", _refused_if("poison", "unstorable"))
+    with structlog.testing.capture_logs() as logged:
+        bot.says("poison")
+        bot.says("after")
+        await bot.heard()
+
+    (after,) = await bot.messages()
+    assert text_of(after.content) == "after"
+    assert [each["event"] for each in logged if each["log_level"] == "error"] == [
+        "signal not stored"
+    ]
+    assert "poison" not in repr(logged)
+    assert not bot.stage.whatsapp.kept[bot.device]
+
+
+def _refused_if(*words: str) -> Callable[[Message], dict[str, Any]]:
+    """Rows that no database takes, for messages with one of these words in them."""
+
+    def columns(message: Message) -> dict[str, Any]:
+        row = added_columns(message)
+        return {**row, "seq": None} if any(word in row["content"] for word in words) else row
+
+    return columns
+
+
+async def test_addresses_and_receipts_of_strangers_do_no_harm(bot: Online) -> None:
+    queued = await bot.queue()
+    sent = await bot.settled(queued)
+    where = Where(chat=ANA_JID, sender=ANA_JID)
+    odd = Where(chat="1\x00@lid", sender="\ud800@lid")
+    for ids, place in (
+        (("\x00", "A" * 1000, str(sent.whatsapp_id)), where),
+        (("A\x00B",), odd),
+        (tuple(f"R{number}" for number in range(70_000)), where),
+    ):
+        bot.stage.whatsapp.tell(
+            bot.device, Receipt(kind=ReceiptKind.DELIVERED, ids=ids, where=place, at_s=1)
+        )
+    bot.stage.whatsapp.receive(bot.device, form("hola"), "\x00@lid", chat=GROUP)
+    await bot.heard()
+
+    assert (await bot.message(queued)).status is Status.DELIVERED
+    assert len(await bot.messages()) == 2
+    assert not bot.line.task.done()
