@@ -19,6 +19,7 @@ class Database:
         passes: whether an error comes from meeting other transactions, so that the same work may
             succeed when it is done again.
         clashes: whether an error says that a unique key is taken, or a foreign key points nowhere.
+        refuses: whether an error is about the data, so that the same data will be refused again.
     """
 
     writer: AsyncEngine
@@ -26,3 +27,4 @@ class Database:
     now: Callable[[AsyncConnection], Awaitable[datetime]]
     passes: Callable[[DBAPIError], bool]
     clashes: Callable[[DBAPIError], bool]
+    refuses: Callable[[DBAPIError], bool]

@@ -47,6 +47,13 @@ _CLASHES: Final = {
     "23505",  # unique key
 }
 
+_DATA: Final = {
+    "22",  # no value of its type, or no text
+    "23",  # a check or a NOT NULL
+    "54",  # too long for an index, or too many
+}
+"""Classes of errors that are about the data."""
+
 _ARGUMENT: Final = re.compile(r"(invalid input for query argument \$\d+): .*", re.DOTALL)
 
 _NOW: Final = text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
@@ -77,6 +84,7 @@ def open_postgres(url: URL) -> Database:
         now=_now,
         passes=_passes,
         clashes=_clashes,
+        refuses=_refuses,
     )
 
 
@@ -141,3 +149,9 @@ def _passes(error: DBAPIError) -> bool:
 
 def _clashes(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in _CLASHES
+
+
+def _refuses(error: DBAPIError) -> bool:
+    # The driver itself refuses what its type cannot hold, before it asks the database.
+    by_driver = isinstance(getattr(error.orig, "__cause__", None), asyncpg.DataError)
+    return by_driver or (getattr(error.orig, "sqlstate", None) or "")[:2] in _DATA

@@ -36,6 +36,11 @@ _CLASHES: Final = {
     sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
     sqlite3.SQLITE_CONSTRAINT_UNIQUE,
 }
+_DATA: Final = {
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_TOOBIG,
+}
 _PRIMARY: Final = 0xFF  # the upper bytes of an error code say more, but not more than we need
 
 
@@ -51,6 +56,7 @@ def open_sqlite(url: URL, clock: Clock) -> Database:
         now=now,
         passes=_passes,
         clashes=_clashes,
+        refuses=_refuses,
     )
 
 
@@ -125,3 +131,7 @@ def _passes(error: DBAPIError) -> bool:
 
 def _clashes(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlite_errorcode", 0) in _CLASHES
+
+
+def _refuses(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlite_errorcode", 0) & _PRIMARY in _DATA

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final, Self, TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sololine.clock import Clock
@@ -31,6 +31,8 @@ PATIENCE_S: Final = 15
 """After how long it is not begun again, though it was begun less often."""
 
 PAUSE_MAX_S: Final = 0.1
+
+_MISTAKES: Final = (StatementError, ValueError, TypeError, LookupError, ArithmeticError)
 
 
 class Store:
@@ -94,6 +96,16 @@ class Store:
             # Unequal pauses, or those who met would meet again.
             await asyncio.sleep(random.uniform(0, min(0.002 * 2**tried, PAUSE_MAX_S)))  # noqa: S311 — no secret
         raise AssertionError("count does not end")
+
+    def refuses(self, error: Exception) -> bool:
+        """Whether work that failed so will fail again: for its data, or by a mistake of ours.
+
+        What may pass is something else: a lost connection, a race, a database that is away.
+        """
+        if isinstance(error, DBAPIError):
+            return self._database.refuses(error)
+        # `StatementError` and the rest are what a driver raises for a value before it is sent.
+        return isinstance(error, _MISTAKES)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
