@@ -3,7 +3,7 @@
     server                                    worker
       │ ── Open, RequestPairingCode, LogOut, Close ──▶ │     orders, numbered per link
       │ ── Call ─────────────────────────────────────▶ │     an order too: one of many a link takes
-      │ ◀── Done, Returned, Failed ─────────────────── │     one answer for each order
+      │ ◀── Done, Returned, Failed ─────────────────── │     one answer for each order but Open
       │ ◀── Said(signal) ───────────────────────────── │     in the order they happened
       │ ── Settled ──────────────────────────────────▶ │     what was said may be forgotten
 
@@ -57,7 +57,7 @@ class WrongVersion(BadFrame):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """Open the link of a device. Answered once its credentials are ours; signals tell the rest."""
+    """Open the link of a device: the first order, and the only one that signals answer."""
 
     device: DeviceId
     order: int

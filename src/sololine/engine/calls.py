@@ -206,7 +206,6 @@ def _group(info: Any) -> GroupInfo:
         jid=_address(info.JID),
         subject=info.GroupName.Name,
         description=info.GroupTopic.Topic,
-        # The library gives the time as a small float, which is right to a minute or two.
         created_at=datetime.fromtimestamp(info.GroupCreated, UTC)
         if info.GroupCreated > 0
         else None,

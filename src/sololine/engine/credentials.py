@@ -24,6 +24,10 @@ from sololine.core.ids import DeviceId
 from sololine.core.signals import Linked
 from sololine.engine.errors import DeviceBusy, UnreadableCredentials
 
+LOCK_PATIENCE: Final = timedelta(seconds=5)
+"""How long to wait for a device's lock: a worker that held it before may be dying, which takes it
+3 s at most."""
+
 _DEVICE: Final = re.compile(r"[A-Za-z0-9_]+")
 _SUFFIX: Final = ".sqlite3"
 _JOURNAL_SUFFIX: Final = ".unsettled"

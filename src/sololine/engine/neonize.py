@@ -11,12 +11,11 @@ from pathlib import Path
 from sololine.core.frames import Open
 from sololine.core.ids import DeviceId
 from sololine.core.signals import Linked
-from sololine.engine.credentials import Credentials
+from sololine.engine.credentials import LOCK_PATIENCE, Credentials
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.link import NeonizeLink
 from sololine.engine.media_folder import MAX_MEDIA_BYTES, MediaFolder
 from sololine.engine.port import Capabilities, Deliver, DeviceBusy
-from sololine.engine.worker import LOCK_PATIENCE
 
 
 class NeonizeEngine:

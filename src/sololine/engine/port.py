@@ -92,6 +92,7 @@ class GroupInfo:
     subject: str = field(repr=False)
     description: str = field(default="", repr=False)
     created_at: datetime | None = None
+    """Right to about a minute: the library gives the time as a 32-bit float."""
     members: tuple[Member, ...] = ()
 
 
