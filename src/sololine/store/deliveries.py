@@ -9,7 +9,7 @@ others, and one that is paused costs nothing.
 """
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -65,9 +65,12 @@ _QUEUES: Final = (
     .order_by(_queues.c.due_at)
     .limit(bindparam("page"))
 )
-_NEXT_DUE: Final = select(func.min(_queues.c.due_at).label("due_at"))
+_NEXT_DUE: Final = select(func.min(_queues.c.due_at).label("due_at")).where(
+    _queues.c.id.not_in(bindparam("others", expanding=True))
+)
+# Takings that are over are among the due ones, unless their webhook is paused.
 _NEXT_FREE: Final = select(func.min(_row.taken_until).label("due_at")).where(
-    _row.taken_by.is_not(None)
+    _row.taken_by.is_not(None), _row.taken_until > bindparam("now")
 )
 # A query of its own (CTE): PostgreSQL might do one within IN once a row, and take too many.
 _due: Final = (
@@ -86,7 +89,7 @@ _TAKE: Final = (
 )
 _SAVE: Final = (
     update(deliveries)
-    .where(_row.id == bindparam("delivery"))
+    .where(_row.id == bindparam("delivery"), _row.taken_by == bindparam("process"))
     .values(taken_by=None, taken_until=None)
 )
 _RELEASE: Final = (
@@ -128,7 +131,8 @@ class Deliveries:
         limit: int,
         lasts: timedelta,
         *,
-        but: Collection[WebhookId] = (),
+        each: int | None = None,
+        busy: Mapping[WebhookId, int] | None = None,
     ) -> list[Delivery]:
         """Have due deliveries of active webhooks to oneself for a while, the longest due first.
 
@@ -136,20 +140,26 @@ class Deliveries:
             process: who takes them.
             limit: deliveries to take at most.
             lasts: after how long others may take them, too.
-            but: webhooks to take nothing from.
+            each: deliveries of one webhook to have at most; None for no such bound.
+            busy: how many one has of each webhook already.
         """
         self._connection.comes_last()
-        asked = {"now": millis(self._connection.now), "page": limit, "others": sorted(but)}
+        each, busy = limit if each is None else each, busy or {}
+        full = sorted(webhook for webhook, count in busy.items() if count >= each)
+        asked = {"now": millis(self._connection.now), "page": limit, "others": full}
         queues = [row["id"] for row in await self._connection.rows(_QUEUES, asked)]
+        room = {webhook: each - busy.get(webhook, 0) for webhook in queues}
         taken = list[Delivery]()
         # An equal share for each; what one leaves goes to those who have more, round after round.
         while queues and len(taken) < limit:
             share = -(-(limit - len(taken)) // len(queues))
             hungry = list[WebhookId]()
             for webhook in queues:
-                some = await self._taken(webhook, process, min(share, limit - len(taken)), lasts)
+                wanted = min(share, room[webhook], limit - len(taken))
+                some = await self._taken(webhook, process, wanted, lasts) if wanted else []
                 taken += some
-                if len(some) == share:
+                room[webhook] -= len(some)
+                if len(some) == wanted and room[webhook]:
                     hungry.append(webhook)
             queues = hungry
         return sorted(taken, key=lambda delivery: (delivery.due_at, delivery.seq))
@@ -167,29 +177,37 @@ class Deliveries:
         }
         return [_delivery(row) for row in await self._connection.rows(_TAKE, values)]
 
-    async def save(self, deliveries: Sequence[Delivery]) -> None:
-        """Store what became of deliveries, and give them back."""
+    async def save(self, process: ProcessId, deliveries: Sequence[Delivery]) -> None:
+        """Store what became of deliveries that `process` has taken, and give them back.
+
+        One that somebody else has taken meanwhile, or that is gone, is left as it is.
+        """
         if not deliveries:
             return
         self._connection.comes_last()
         # In the order of their keys, so that no two transactions wait in a circle.
         ordered = sorted(deliveries, key=lambda delivery: delivery.id)
-        rows = [{"delivery": each.id, **_saved_columns(each)} for each in ordered]
+        rows = [
+            {"delivery": each.id, "process": process, **_saved_columns(each)} for each in ordered
+        ]
         await self._connection.change(_SAVE, rows)
 
     async def release(self, process: ProcessId) -> int:
-        """Give back what a process of this name had taken when it died; returns how many."""
+        """Give back all that a process of this name has taken; returns how many."""
         self._connection.comes_last()
         return await self._connection.change(_RELEASE, {"process": process})
 
-    async def next_due(self) -> datetime | None:
-        """When the next delivery may be taken, unless one is made before; None for never."""
+    async def next_due(self, *, but: Collection[WebhookId] = ()) -> datetime | None:
+        """When the next delivery may be taken, unless one is made before; None for never.
+
+        Those of the webhooks in `but` do not count while they are free.
+        """
         now = {"now": millis(self._connection.now)}
         due = [
             row["due_at"]
             for row in (
-                *await self._connection.rows(_NEXT_DUE, now),
-                *await self._connection.rows(_NEXT_FREE),
+                *await self._connection.rows(_NEXT_DUE, {**now, "others": sorted(but)}),
+                *await self._connection.rows(_NEXT_FREE, now),
             )
             if row["due_at"] is not None
         ]

@@ -22,7 +22,8 @@ _OF_TENANT: Final[Select[Any]] = (
 _GET: Final[Select[Any]] = select(webhooks).where(
     _row.tenant_id == bindparam("tenant"), _row.id == bindparam("webhook")
 )
-_LOCK: Final = _GET.with_for_update()
+# Not FOR UPDATE: appending events points deliveries at the row, and must not wait for this.
+_LOCK: Final = _GET.with_for_update(key_share=True)
 _SAVE: Final = update(webhooks).where(
     _row.id == bindparam("webhook"), _row.tenant_id == bindparam("tenant")
 )
