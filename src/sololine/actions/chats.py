@@ -170,7 +170,12 @@ async def typing(
 async def presence(
     gateway: Gateway, caller: Caller, bot: str, *, online: bool, user: UserId | None
 ) -> None:
-    """Let the bot be seen online, or no longer."""
+    """Let the bot be seen online, or no longer.
+
+    Raises:
+        AccountUnnamed: nobody is seen online without a name.
+        NotLinked, NotConnected, NoAnswer: WhatsApp could not be told.
+    """
     asker = await _asker(gateway, caller, bot, user)
     await ask(gateway, asker, ShowOnline(online=online))
 

@@ -17,6 +17,7 @@ from sololine.actions.gateway import Gateway
 from sololine.bus import CHORES, SESSIONS, Notice
 from sololine.core.chore import LASTS, Chore, ChoreFailure, ChoreState, Task
 from sololine.core.errors import (
+    AccountUnnamed,
     MessageNotFound,
     NoAnswer,
     NotConnected,
@@ -66,6 +67,7 @@ async def ask(
         NotLinked, NotConnected: there is nobody to ask.
         NoAnswer: it was not done in time, or not for certain.
         RefusedByWhatsApp: WhatsApp does not allow it.
+        AccountUnnamed: WhatsApp wants the bot's account to have a name for it.
     """
     refuse_unconnected(asker.session)
     bot = asker.bot
@@ -99,5 +101,7 @@ async def ask(
             raise missing()
         case ChoreFailure.REFUSED:
             raise RefusedByWhatsApp
+        case ChoreFailure.NO_NAME:
+            raise AccountUnnamed
         case _ as never:  # pragma: no cover — the type checker proves it
             assert_never(never)

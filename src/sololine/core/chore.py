@@ -129,6 +129,8 @@ class ChoreFailure(StrEnum):
     """WhatsApp knows no such person, group or file."""
     REFUSED = "refused"
     """WhatsApp does not allow it."""
+    NO_NAME = "no_name"
+    """WhatsApp wants the bot's account to have a name for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@
         ├── NotConnected
         ├── NotSentYet
         ├── RefusedByWhatsApp
+        ├── AccountUnnamed
         └── IdempotencyMismatch
 
 A sentence names the mistake and the remedy. Which HTTP status a code has is no matter of this
@@ -447,6 +448,18 @@ class RefusedByWhatsApp(Conflict):
 
     def __init__(self) -> None:
         super().__init__("WhatsApp does not allow this. Look at the bot's account on its phone.")
+
+
+class AccountUnnamed(Conflict):
+    """WhatsApp shows nobody online who has no name, and the bot's account has told none."""
+
+    code = "account_unnamed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "WhatsApp shows nobody online without a name, and the bot's account has none. "
+            "Set one in WhatsApp on its phone (Settings, your profile), and try again in a minute."
+        )
 
 
 class IdempotencyMismatch(Conflict):

@@ -20,6 +20,7 @@ from sololine.engine.port import (
     GroupInfo,
     LinkClosed,
     Member,
+    NoName,
     NoSuch,
     NotSent,
     Profile,
@@ -138,7 +139,7 @@ def fetched(error: bytes) -> None:
 
 
 def done(error: bytes) -> None:
-    """What became of something that has no answer. Raises `NotSent`, `LinkClosed`."""
+    """What became of something that has no answer. Raises `NoName`, `NotSent`, `LinkClosed`."""
     _raise_for(error.decode())
 
 
@@ -254,7 +255,7 @@ def _raise_for(error: str) -> None:
         raise NotSent("the link is down")
     if _NAMELESS in error:
         # A phone shares its name some moments after it was linked, and some have none at all.
-        raise NotSent("the phone has not told its name yet, without which nobody is online")
+        raise NoName("the phone has not told its name yet, without which nobody is online")
     raise LinkClosed("whatsapp did not do it")
 
 

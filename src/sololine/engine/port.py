@@ -116,6 +116,10 @@ class NotSent(LinkClosed):
     """There was no connection to do it with: nothing was asked of WhatsApp, and it may be again."""
 
 
+class NoName(NotSent):
+    """WhatsApp wants an account to have a name for that, and this one has none, as far as known."""
+
+
 class Link(Protocol):
     """An open connection of one device. Every method may be called at any time, also twice."""
 
@@ -155,7 +159,7 @@ class Link(Protocol):
         """Let the chat see what the bot is doing."""
 
     async def show_online(self, *, online: bool) -> None:
-        """Let the bot be seen online, or no longer."""
+        """Let the bot be seen online, or no longer. Raises `NoName`."""
 
     async def mark_read(self, chat: str, sender: str, ids: Sequence[str], *, played: bool) -> None:
         """Let the sender see that messages were read, or played."""

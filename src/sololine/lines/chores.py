@@ -18,7 +18,7 @@ import structlog
 from sololine.bus import CHORES
 from sololine.core.chore import LASTS, Chore, ChoreFailure, FetchMedia
 from sololine.core.ids import MediaId, MessageId
-from sololine.engine.port import Link, LinkClosed, NoSuch, SendRefused
+from sololine.engine.port import Link, LinkClosed, NoName, NoSuch, SendRefused
 from sololine.lines.pen import Pen
 from sololine.lines.tasks import Tasks
 from sololine.store.errors import Fenced
@@ -110,6 +110,8 @@ class Chores:
             else:
                 async with asyncio.timeout(LASTS.total_seconds()):
                     answer = await self._tasks.do(chore.task, link)
+        except NoName:
+            failure = ChoreFailure.NO_NAME
         except (LinkClosed, TimeoutError):
             failure = ChoreFailure.NOT_CONNECTED
         except NoSuch:

@@ -7,6 +7,7 @@ import pytest
 
 from sololine.core import errors
 from sololine.core.errors import (
+    AccountUnnamed,
     AlreadyConnected,
     BotNotFound,
     DeliveryNotFound,
@@ -74,6 +75,7 @@ EXAMPLES: list[SololineError] = [
     NotConnected(),
     NotSentYet(),
     RefusedByWhatsApp(),
+    AccountUnnamed(),
     IdempotencyMismatch(),
     WebhookNotFound(),
     DeliveryNotFound(),

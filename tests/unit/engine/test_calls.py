@@ -11,6 +11,7 @@ from sololine.engine.port import (
     GroupInfo,
     LinkClosed,
     Member,
+    NoName,
     NoSuch,
     NotSent,
     Profile,
@@ -282,7 +283,7 @@ def test_what_was_shown_is_no_error() -> None:
     calls.done(b"")
     with pytest.raises(NotSent):
         calls.done(b"websocket not connected")
-    with pytest.raises(NotSent, match="told its name"):
+    with pytest.raises(NoName, match="told its name"):
         calls.done(b"can't send presence without PushName set")
     with pytest.raises(LinkClosed):
         calls.done(b"info query timed out")

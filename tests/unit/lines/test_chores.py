@@ -32,7 +32,7 @@ from sololine.core.media import Media, MediaKind, Place, Uploaded
 from sololine.core.message import Message
 from sololine.core.session import State
 from sololine.core.signals import TypingState
-from sololine.engine.port import GroupInfo, LinkClosed, Member, Profile
+from sololine.engine.port import GroupInfo, LinkClosed, Member, NoName, Profile
 from sololine.lines.chores import AT_ONCE
 from sololine.media_files import MediaFiles
 from sololine.store.transaction import Transaction
@@ -296,6 +296,18 @@ async def test_typing_and_being_online_are_shown(bot: Online) -> None:
         Shown(device=bot.device, what="online"),
         Shown(device=bot.device, what="offline"),
     ]
+
+
+async def test_nobody_is_shown_online_without_a_name(
+    bot: Online, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def show_online(_: ScriptedLink, *, online: bool) -> None:
+        raise NoName(str(online))
+
+    monkeypatch.setattr(ScriptedLink, "show_online", show_online)
+    done = await do(bot, ShowOnline(online=True))
+
+    assert (done.state, done.failure) == (ChoreState.FAILED, ChoreFailure.NO_NAME)
 
 
 async def test_what_was_seen_is_told_to_each_sender_in_each_chat(bot: Online) -> None:

@@ -98,6 +98,8 @@ async def test_chats_are_listed_latest_first_page_by_page(
     (group,), (ana,) = first["chats"], second["chats"]
     assert (group["id"], group["group"], group["unread"]) == (GROUP, True, 2)
     assert (ana["id"], ana["group"], ana["unread"], ana["name"]) == (ANA, False, 1, "Ana")
+    assert group["ref"].startswith("cht_")
+    assert group["ref"] != ana["ref"]
     assert group["lastSeq"] == first["nextBefore"] > ana["lastSeq"]
     assert (third["chats"], third["nextBefore"]) == ([], None)
 
@@ -189,6 +191,16 @@ async def test_the_bot_is_seen_typing_and_online(
         ShowOnline(online=False),
     ]
     assert (wrong.status_code, wrong.json()["field"]) == (422, "state")
+
+
+async def test_being_online_without_a_name_tells_what_to_do(
+    door: httpx2.AsyncClient, gateway: Gateway, bot: BotId
+) -> None:
+    async with answering(gateway, bot, lambda _: ChoreFailure.NO_NAME):
+        answer = await asked(door, bot, "POST", "presence", {"online": True})
+
+    assert (answer.status_code, answer.json()["error"]) == (409, "account_unnamed")
+    assert "Set one in WhatsApp on its phone" in answer.json()["message"]
 
 
 async def test_messages_are_marked_as_seen_by_name_or_by_chat(

@@ -44,6 +44,7 @@ ONE_OF_EACH: list[errors.SololineError] = [
     errors.NotConnected(),
     errors.NotSentYet(),
     errors.RefusedByWhatsApp(),
+    errors.AccountUnnamed(),
     errors.IdempotencyMismatch(),
     errors.WebhookNotFound(),
     errors.DeliveryNotFound(),
