@@ -16,7 +16,6 @@ Signatures, headers and the meaning of the answers are those of Standard Webhook
 """
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -348,10 +347,7 @@ async def _errands(tx: Transaction, taken: Sequence[Delivery]) -> list[Errand]:
         # All are there: who deletes a webhook deletes its deliveries first, and waits for ours.
         hooks = {hook.id: hook for hook in await tx.webhooks.of_tenant(tenant)}
         logged = await tx.events.many(tenant, [each.seq for each in deliveries])
-        bodies = {
-            one["seq"]: json.dumps(one, ensure_ascii=False, separators=(",", ":"))
-            for one in await events.shown(tx, logged)
-        }
+        bodies = {one["seq"]: events.as_text(one) for one in await events.shown(tx, logged)}
         errands += [
             Errand(
                 webhook=hooks[delivery.webhook], delivery=delivery, body=bodies.get(delivery.seq)

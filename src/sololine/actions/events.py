@@ -1,9 +1,11 @@
 """Reading the event log: in pieces, and as it grows."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from sololine.actions import messages
@@ -92,17 +94,19 @@ async def last(gateway: Gateway, caller: Caller) -> int:
 
 async def stream(
     gateway: Gateway, caller: Caller, seq: int, *, wanted: Filter
-) -> AsyncGenerator[Piece]:
-    """Every event with a higher `seq`, once and in order, for as long as one listens.
+) -> AsyncGenerator[Sequence[str]]:
+    """Every event with a higher `seq` as JSON, once and in order, for as long as one listens.
 
-    What the reader has not taken waits in the store, not in memory.
+    What the reader has not taken waits in the store, not in memory. Readers who are at the same
+    place, as all who keep up are, share what is read for them.
     """
     async with gateway.bus.subscribe(EVENTS) as notices, aclosing(_Ear(notices)) as ear:
         while True:
-            piece = await _read(gateway, caller, seq, wanted, _PIECE)
-            seq = piece.last
-            if piece.events:
-                yield piece
+            texts, seq = await gateway.readings.of(
+                (caller.tenant, seq, wanted), partial(_texts, gateway, caller, seq, wanted)
+            )
+            if texts:
+                yield texts
             else:
                 await ear.hear(caller.tenant)
 
@@ -144,6 +148,18 @@ async def _read(gateway: Gateway, caller: Caller, seq: int, wanted: Filter, limi
             return Piece(events=await shown(tx, found), last=found[-1].seq)
         # What was passed over needs not be passed over again. A place from the future stays.
         return Piece(events=[], last=max(seq, await tx.events.last(caller.tenant)))
+
+
+async def _texts(
+    gateway: Gateway, caller: Caller, seq: int, wanted: Filter
+) -> tuple[Sequence[str], int]:
+    piece = await _read(gateway, caller, seq, wanted, _PIECE)
+    return [as_text(event) for event in piece.events], piece.last
+
+
+def as_text(event: Mapping[str, Any]) -> str:
+    """A delivered event as it travels: the same in webhooks and on sockets."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
 
 
 class _Ear:

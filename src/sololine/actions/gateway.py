@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from sololine.actions.readings import Readings
 from sololine.bus import EVENTS, SESSIONS, Bus, Notice
 from sololine.core.claim import Policy
 from sololine.core.ids import BotId, TenantId
@@ -28,6 +29,7 @@ class Gateway:
         media: the files of messages; None where none are kept, as for commands.
         media_max_bytes: how large a file may be.
         outward: fetches files from URLs that callers name; None where nothing is fetched.
+        readings: of the store, shared by all who ask the same at once.
     """
 
     store: Store
@@ -37,6 +39,7 @@ class Gateway:
     media: MediaFiles | None = None
     media_max_bytes: int = 64 * 2**20
     outward: Outward | None = None
+    readings: Readings = field(default_factory=Readings, repr=False, compare=False)
 
     async def tell(self, tenant: TenantId, bot: BotId) -> None:
         """Let everyone look again at a bot's session and at its tenant's events."""

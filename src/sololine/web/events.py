@@ -11,8 +11,8 @@ told so by the close code, and finds everything in the log when it comes back.
 
 import asyncio
 import contextlib
-import json
-from typing import Annotated, Any, Final
+import re
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
@@ -39,6 +39,7 @@ SLOW_AFTER_S: Final = 20.0
 KEY_CHECKED_EVERY_S: Final = 60.0
 
 _SEQ_MAX: Final = 2**53
+_DIGITS: Final = re.compile(r"[0-9]{1,16}")
 
 Types = Annotated[
     list[str] | None,
@@ -102,7 +103,8 @@ async def _tell(socket: WebSocket, caller: Caller, seq: int, last: int, wanted: 
     clock = asyncio.get_running_loop().time
     checked_at = clock()
     try:
-        await _send(socket, {"type": "stream.opened", "after": seq, "last": last})
+        opened = {"type": "stream.opened", "after": seq, "last": last}
+        await _send(socket, events.as_text(opened))
         async with contextlib.aclosing(
             events.stream(gateway, caller, seq, wanted=wanted)
         ) as pieces:
@@ -110,14 +112,14 @@ async def _tell(socket: WebSocket, caller: Caller, seq: int, last: int, wanted: 
                 if clock() - checked_at > KEY_CHECKED_EVERY_S:
                     await authenticated_socket(socket)
                     checked_at = clock()
-                for event in piece.events:
-                    await _send(socket, event)
-    except TimeoutError:
+                for text in piece:
+                    await _send(socket, text)
+    except _TooSlow:
         await _close(socket, CLOSED_TOO_SLOW, "too slow; read the log from your last seq")
     except NotAuthenticated:
         await _close(socket, CLOSED_KEY_REVOKED, "the key was revoked")
-    except (WebSocketDisconnect, RuntimeError):
-        pass  # it went away meanwhile
+    except _Left:
+        pass
 
 
 async def _listen(socket: WebSocket) -> None:
@@ -126,9 +128,23 @@ async def _listen(socket: WebSocket) -> None:
         pass
 
 
-async def _send(socket: WebSocket, frame: dict[str, Any]) -> None:
-    async with asyncio.timeout(SLOW_AFTER_S):
-        await socket.send_text(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))
+class _TooSlow(Exception):
+    """The client leaves unread what it is sent."""
+
+
+class _Left(Exception):
+    """The client went away meanwhile."""
+
+
+async def _send(socket: WebSocket, text: str) -> None:
+    # Told apart from faults of the store, which time out and end, too.
+    try:
+        async with asyncio.timeout(SLOW_AFTER_S):
+            await socket.send_text(text)
+    except TimeoutError:
+        raise _TooSlow from None
+    except (WebSocketDisconnect, RuntimeError):
+        raise _Left from None
 
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:
@@ -148,12 +164,19 @@ def _check_origin(socket: WebSocket) -> None:
     if origin is None:
         return  # no browser
     allowed: frozenset[str] = socket.app.state.allowed_origins
-    if origin in allowed or urlsplit(origin).netloc == socket.headers.get("host"):
+    if origin in allowed or _server_of(origin) == socket.headers.get("host"):
         return
     raise NotAllowed(
         "Pages of this origin may not follow the events. "
         "Add the origin to SOLOLINE_ALLOWED_ORIGINS."
     )
+
+
+def _server_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _offered(socket: WebSocket) -> list[str]:
@@ -164,6 +187,7 @@ def _offered(socket: WebSocket) -> list[str]:
 def _place(after: str | None, last: int) -> int:
     if after is None:
         return last
-    if not (after.isascii() and after.isdigit()) or int(after) > _SEQ_MAX:
+    # The length first: Python refuses to read a number of thousands of digits.
+    if not _DIGITS.fullmatch(after) or int(after) > _SEQ_MAX:
         raise InvalidInput("The place to go on from is a whole number, 0 or more.", field="after")
     return int(after)

@@ -116,6 +116,12 @@ async def test_pages_of_other_servers_are_refused(server: str) -> None:
     assert (status, body["error"]) == (403, "not_allowed")
 
 
+@pytest.mark.parametrize("origin", ["null", "http://[", "", "file://"])
+async def test_what_is_no_page_of_a_server_is_refused(server: str, origin: str) -> None:
+    status, _ = await refused(server, headers={"x-api-key": KEY, "Origin": origin})
+    assert status == 403
+
+
 @pytest.mark.parametrize("page", ["http://{}", ALLOWED])
 async def test_pages_of_this_server_and_allowed_ones_may_listen(server: str, page: str) -> None:
     origin = Origin(page.format(server))
@@ -124,7 +130,15 @@ async def test_pages_of_this_server_and_allowed_ones_may_listen(server: str, pag
 
 
 @pytest.mark.parametrize(
-    "query", ["?after=-1", "?after=x", f"?after={2**53 + 1}", "?after=٣", "?type=bot.exploded"]
+    "query",
+    [
+        "?after=-1",
+        "?after=x",
+        f"?after={2**53 + 1}",
+        "?after=٣",
+        "?after=" + "9" * 5000,
+        "?type=bot.exploded",
+    ],
 )
 async def test_a_place_or_type_that_is_none_is_refused(server: str, query: str) -> None:
     status, body = await refused(server, query)
