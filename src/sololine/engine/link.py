@@ -115,6 +115,7 @@ class NeonizeLink:
         self._up_or_over = asyncio.Event()
         self._patience: asyncio.TimerHandle | None = None
         self._ended_on_order = False
+        self._closing: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
 
     @property
@@ -161,13 +162,18 @@ class NeonizeLink:
     async def close(self) -> None:
         """See `Link.close`."""
         self._ended_on_order = True
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        # Shielded: one who gives up waiting must not leave a worker behind.
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         if self._was_up:
             # It may have received what it has not told yet.
             order = Close(device=self.device, order=self._orders.number())
             with contextlib.suppress(LinkClosed):
                 await self._orders.carry_out(order, within=_CLOSE_LASTS)
-        # Shielded: one who gives up waiting must not leave a worker behind.
-        await asyncio.shield(self._end())
+        await self._end()
 
     # Chats ------------------------------------------------------------------------------------
 

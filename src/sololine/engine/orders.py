@@ -152,11 +152,13 @@ class Orders:
         answer: asyncio.Future[Answer] = loop.create_future()
         stuck = loop.call_later((within + STUCK_AFTER).total_seconds(), self._on_stuck)
         self._asked[order.order] = Asked(order, answer, lane, stuck)
-        # Not `wait_for`: the link's end cancels the answer, which must not look like our own
-        # cancellation.
-        await asyncio.wait((answer,), timeout=within.total_seconds())
-        if not answer.done():
-            answer.cancel()
+        try:
+            # Not `wait_for`: the link's end cancels the answer, which must not look like our own
+            # cancellation.
+            await asyncio.wait((answer,), timeout=within.total_seconds())
+        finally:
+            given_up = answer.cancel()
+        if given_up:
             raise LinkClosed("whatsapp did not answer in time")
         if answer.cancelled():
             raise LinkClosed("the link ended meanwhile")

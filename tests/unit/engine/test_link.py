@@ -1,6 +1,7 @@
 """What a link carries, against libraries that misbehave on purpose."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from sololine.core.ids import DeviceId
 from sololine.core.media import MediaKind
 from sololine.core.message import Failure
-from sololine.core.signals import EngineStopped, LinkUp, Received, Signal, TypingState
+from sololine.core.signals import EngineStopped, LinkUp, LoggedOut, Received, Signal, TypingState
 from sololine.emulator.letters import e2e
 from sololine.engine import journal, orders
 from sololine.engine.link import NeonizeLink
@@ -76,6 +77,14 @@ async def up(engine: NeonizeEngine) -> tuple[NeonizeLink, Heard]:
     link = await engine.link(DEVICE, heard)
     await heard.until(lambda: LinkUp in heard.kinds)
     return link, heard
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def numbers(start: int, end: int) -> list[str]:
@@ -255,3 +264,26 @@ async def test_files_that_are_too_large_are_not_touched(make: Make, tmp_path: Pa
     assert refused.value.failure is Failure.MEDIA_REFUSED
     with pytest.raises(NoSuch, match="1001 bytes"):
         await link.download(telling("https://x", 1001), tmp_path / "media" / "med_2")
+
+
+async def test_a_close_that_nobody_waits_for_leaves_no_worker(make: Make) -> None:
+    link, heard = await up(make("HangsWhenDisconnected"))
+    closing = asyncio.create_task(link.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    assert link.pid is not None
+    async with asyncio.timeout(DEADLINE_S):
+        while is_there(link.pid):
+            await asyncio.sleep(0.05)
+    assert EngineStopped not in heard.kinds
+
+
+async def test_a_logout_that_nobody_waits_for_is_told(make: Make) -> None:
+    link, heard = await up(make("LogsOutLate"))
+    leaving = asyncio.create_task(link.log_out())
+    await asyncio.sleep(0.1)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    await heard.until(lambda: EngineStopped in heard.kinds)
+    assert LoggedOut in heard.kinds
