@@ -25,17 +25,28 @@ class Resolver:
     """Asks the machine for the addresses of names.
 
     On threads of its own: a name server that does not answer holds a thread for half a minute, and
-    the threads of the event loop have other work.
+    the threads of the event loop have other work. One thread for a name, however many ask for it:
+    a webhook that has much to be told must not hold them all.
     """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolver")
+        self._asked: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
 
     async def __call__(self, host: str, port: int) -> list[str]:
         """The addresses of the host, in the machine's order of preference."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, _addresses, host, port
-        )
+        place = (host, port)
+        asked = self._asked.get(place)
+        if asked is None:
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, _addresses, *place)
+            self._asked[place] = asked
+            asked.add_done_callback(lambda asked: self._answered(place, asked))
+        return await asyncio.shield(asked)
+
+    def _answered(self, place: tuple[str, int], asked: asyncio.Future[list[str]]) -> None:
+        del self._asked[place]
+        if not asked.cancelled():
+            asked.exception()  # who waits is told; when nobody does, asyncio need not complain
 
     def close(self) -> None:
         """Let the threads end. Does not wait for name servers."""

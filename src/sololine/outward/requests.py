@@ -26,7 +26,8 @@ ANSWER_MAX: Final = 16 * 2**10
 
 _CONNECT_S: Final = 10.0
 _KEPT_S: Final = 30.0
-_CONNECTIONS: Final = 200
+_CONNECTIONS: Final = 300
+"""Open at a time; more than the courier uses, so that a file can be fetched meanwhile."""
 _KEPT: Final = 50
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
 _FAILURES: Final = (

@@ -10,8 +10,10 @@ import uvicorn
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import CloseCode
 from websockets.typing import Origin, Subprotocol
 
+from sololine.actions import events as log
 from sololine.actions.gateway import Gateway
 from sololine.web import events
 from sololine.web.app import create_app
@@ -160,6 +162,22 @@ async def test_a_follower_that_does_not_read_is_closed(
             await next_of(socket)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == events.CLOSED_TOO_SLOW
+
+
+async def test_a_fault_of_ours_is_not_blamed_on_the_follower(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that does not answer times out, too."""
+
+    async def late(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(log, "_read", late)
+    async with listening(server) as socket:
+        await next_of(socket)
+        with pytest.raises(ConnectionClosed) as closed:
+            await next_of(socket)
+    assert closed.value.rcvd is None or closed.value.rcvd.code == CloseCode.INTERNAL_ERROR
 
 
 async def test_a_follower_whose_key_was_revoked_is_closed(
