@@ -78,15 +78,19 @@ class Journal:
         return iter(()) if self._records is None else self._records.read(drawer)
 
     def flush(self) -> None:
-        """Write what is not written yet."""
+        """Write what is not written yet; what cannot be, is tried again with what follows."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._records is not None and self._changes:
             changes, self._changes = self._changes, {}
-            self._records.write(
-                {name: value() if callable(value) else value for name, value in changes.items()}
-            )
+            try:
+                self._records.write(
+                    {name: value() if callable(value) else value for name, value in changes.items()}
+                )
+            except BaseException:
+                self._changes = changes | self._changes
+                raise
 
     def _change(self, drawer: Drawer, name: str, value: Value | None) -> None:
         if self._records is None:

@@ -124,10 +124,10 @@ class Ledger:
         """Put records of a journal in, or drop those that are None; all or nothing."""
         dropped = [name for name, value in changes.items() if value is None]
         kept = [(*name, value) for name, value in changes.items() if value is not None]
-        self._database.execute("begin")
-        self._database.executemany("delete from record where drawer = ? and name = ?", dropped)
-        self._database.executemany("insert or replace into record values (?, ?, ?)", kept)
-        self._database.execute("commit")
+        with self._database:
+            self._database.execute("begin")
+            self._database.executemany("delete from record where drawer = ? and name = ?", dropped)
+            self._database.executemany("insert or replace into record values (?, ?, ?)", kept)
 
     def read(self, drawer: Drawer) -> Iterator[tuple[str, bytes]]:
         """The records in a drawer, in the order of their names."""
@@ -146,28 +146,28 @@ class Ledger:
 
     def _add_companion(self, key: DeviceKey, world: World) -> None:
         companion, known = world.companion(key), world.companion(key).registration
-        self._database.execute("begin")
-        self._database.execute(
-            "update account set next_device = ? where number = ?",
-            (world.account(key.number).next_device, key.number),
-        )
-        self._database.execute(
-            "insert into companion values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *key,
-                companion.key_index,
-                companion.noise,
-                known.registration_id,
-                known.identity,
-                known.signed_prekey,
-                known.device_name,
-                known.platform,
-                companion.device_identity,
-                companion.linked_at.isoformat(),
-                companion.prekeys,
-            ),
-        )
-        self._database.execute("commit")
+        with self._database:
+            self._database.execute("begin")
+            self._database.execute(
+                "update account set next_device = ? where number = ?",
+                (world.account(key.number).next_device, key.number),
+            )
+            self._database.execute(
+                "insert into companion values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *key,
+                    companion.key_index,
+                    companion.noise,
+                    known.registration_id,
+                    known.identity,
+                    known.signed_prekey,
+                    known.device_name,
+                    known.platform,
+                    companion.device_identity,
+                    companion.linked_at.isoformat(),
+                    companion.prekeys,
+                ),
+            )
 
     def _companions(self, number: str) -> Iterator[Companion]:
         for row in self._database.execute(

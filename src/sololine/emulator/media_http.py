@@ -53,9 +53,13 @@ class _Request:
 
     @classmethod
     def parse(cls, head: bytes) -> "_Request":
+        """The request of that head. Raises `_Refused`."""
         lines = head.decode("latin-1").split("\r\n")
         method, _, rest = lines[0].partition(" ")
-        url = urlsplit(rest.partition(" ")[0])
+        try:
+            url = urlsplit(rest.partition(" ")[0])
+        except ValueError:
+            raise _Refused(HTTPStatus.BAD_REQUEST) from None
         named = (line.partition(":") for line in lines[1:] if line)
         headers = {name.lower(): value.strip() for name, _, value in named}
         return cls(
@@ -84,8 +88,8 @@ class MediaDoor:
                     head = await reader.readuntil(b"\r\n\r\n")
             except asyncio.IncompleteReadError:
                 return
-            request = _Request.parse(head)
             try:
+                request = _Request.parse(head)
                 await self._answer(host, request, reader, writer)
             except _Refused as refusal:
                 _say(writer, refusal.status, {"Content-Length": "0", "Connection": "close"})

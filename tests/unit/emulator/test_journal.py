@@ -89,3 +89,22 @@ async def test_a_journal_without_records_keeps_nothing() -> None:
     kept.flush()
 
     assert list(kept.read(Drawer.SENT)) == []
+
+
+async def test_what_could_not_be_written_is_written_with_what_follows(
+    records: Records, kept: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise OSError("no space left on device")
+
+    kept.put(Drawer.SENT, "a", b"1")
+    kept.put(Drawer.SENT, "b", b"1")
+    with monkeypatch.context() as patched:
+        patched.setattr(records, "write", full)
+        with pytest.raises(OSError, match="no space"):
+            kept.flush()
+    kept.put(Drawer.SENT, "b", b"2")
+
+    kept.flush()
+
+    assert records.kept == {(Drawer.SENT, "a"): b"1", (Drawer.SENT, "b"): b"2"}

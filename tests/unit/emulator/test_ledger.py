@@ -1,8 +1,12 @@
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from sololine.emulator.accounts import Companion, DeviceKey
 from sololine.emulator.facts import UnlinkedBy
+from sololine.emulator.journal import Drawer
 from sololine.emulator.ledger import Ledger
 from sololine.emulator.world import World
 from sololine.wire.curve import KeyPair
@@ -91,3 +95,14 @@ def test_phones_keep_their_order_lids_and_keys(tmp_path: Path) -> None:
 
 def kept_in(world: World) -> dict[str, dict[int, Companion]]:
     return {number: dict(account.companions) for number, account in world.accounts.items()}
+
+
+def test_what_cannot_be_written_does_not_stand_in_the_way_of_what_follows(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "world.sqlite3")
+    good, bad = (Drawer.SENT, "good"), (Drawer.SENT, "bad")
+    with pytest.raises(sqlite3.Error):
+        ledger.write({good: b"1", bad: object()})  # type: ignore[dict-item]  # as a full disk does
+    assert list(ledger.read(Drawer.SENT)) == []
+    ledger.write({good: b"2"})
+    assert list(ledger.read(Drawer.SENT)) == [("good", b"2")]
+    ledger.close()

@@ -241,6 +241,10 @@ async def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
+async def test_what_is_no_address_is_refused(emulator: Emulator, visit: Visit) -> None:
+    assert (await visit().ask("GET", "//[/v/x"))[0] == 400
+
+
 @pytest.mark.parametrize("size", ["-1", "many"])
 async def test_a_body_without_a_size_is_refused(
     emulator: Emulator, visit: Visit, size: str
