@@ -13,9 +13,10 @@ from sololine.actions.gateway import Gateway
 from sololine.bus import EVENTS, EVERYTHING, Notice
 from sololine.core.access import Caller
 from sololine.core.advance import rfc3339
+from sololine.core.chat import Chat
 from sololine.core.errors import InvalidInput
 from sololine.core.events import EventType, LoggedEvent
-from sololine.core.ids import BotId, MessageId
+from sololine.core.ids import BotId, ChatRef, MessageId
 from sololine.store.transaction import Transaction
 
 _PIECE: Final = 200
@@ -112,19 +113,18 @@ async def stream(
 
 
 async def shown(tx: Transaction, events: Sequence[LoggedEvent]) -> list[dict[str, Any]]:
-    """Events as they are delivered, each beside the message that it is about.
+    """Events as they are delivered, each beside the message, or the typing, that it is about.
 
     A message is read now, not when the event was logged: so the log keeps no texts, and a message
-    that was deleted meanwhile is not delivered any more.
+    that was deleted meanwhile is not delivered any more. Nor does it keep the numbers of those who
+    type, which stand with the chat.
     """
-    by_bot: dict[BotId, set[MessageId]] = {}
-    for event in events:
-        if event.bot is not None and "messageId" in event.data:
-            by_bot.setdefault(event.bot, set()).add(event.data["messageId"])
     found: dict[str, dict[str, Any]] = {}
-    for bot, ids in by_bot.items():
-        for each in await messages.shown(tx, await tx.messages.many(bot, sorted(ids))):
+    for bot, ids in _pointed_at(events, "messageId").items():
+        many = await tx.messages.many(bot, [MessageId(each) for each in sorted(ids)])
+        for each in await messages.shown(tx, many):
             found[each["id"]] = each
+    chats = await _chats(tx, events)
     told = []
     for event in events:
         one: dict[str, Any] = {
@@ -137,8 +137,31 @@ async def shown(tx: Transaction, events: Sequence[LoggedEvent]) -> list[dict[str
         message = found.get(event.data.get("messageId", ""))
         if message is not None:
             one["message"] = message
+        chat = chats.get(event.data.get("chatRef", ""))
+        if chat is not None:
+            one["typing"] = {
+                "chat": chat.id,
+                "sender": chat.typist(event.seq),
+                "state": event.data["state"],
+            }
         told.append(one)
     return told
+
+
+async def _chats(tx: Transaction, events: Sequence[LoggedEvent]) -> dict[ChatRef, Chat]:
+    found: dict[ChatRef, Chat] = {}
+    for bot, refs in _pointed_at(events, "chatRef").items():
+        found |= await tx.chats.of_refs(bot, [ChatRef(each) for each in refs])
+    return found
+
+
+def _pointed_at(events: Sequence[LoggedEvent], name: str) -> dict[BotId, set[str]]:
+    """What the events' data call so, by the bots that have it."""
+    by_bot: dict[BotId, set[str]] = {}
+    for event in events:
+        if event.bot is not None and name in event.data:
+            by_bot.setdefault(event.bot, set()).add(event.data[name])
+    return by_bot
 
 
 async def _read(gateway: Gateway, caller: Caller, seq: int, wanted: Filter, limit: int) -> Piece:

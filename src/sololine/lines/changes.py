@@ -6,14 +6,14 @@ the place of its event.
 """
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from sololine.core.chat import ChatId, Touch
+from sololine.core.chat import Chat, ChatId, PersonId, Touch
 from sololine.core.content import File
-from sololine.core.events import Event, EventType
+from sololine.core.events import Event, EventType, LoggedEvent
 from sololine.core.ids import BotId, MediaId, MessageId, TenantId
 from sololine.core.media import Media, Place
 from sololine.core.message import Failure, Message, Origin, Status, told
@@ -33,10 +33,18 @@ _EVENTS: Final[Mapping[Status, EventType]] = {
 
 @dataclass(slots=True)
 class _Touched:
-    """What became known of a chat so far; `latest` are new messages whose places it takes."""
+    """What became known of a chat so far.
+
+    Attributes:
+        latest: a new message, whose place it takes.
+        had: the chat as it was before somebody typed.
+        typed: who typed, and which of the events tells of it.
+    """
 
     touch: Touch
     latest: MessageId | None = None
+    had: Chat | None = None
+    typed: list[tuple[PersonId, int]] = field(default_factory=list)
 
 
 def new_message_id() -> MessageId:
@@ -136,6 +144,13 @@ class Changes:
         touched = self._touched.setdefault(chat, _Touched(Touch(id=chat)))
         touched.touch = replace(touched.touch, seen=True, unread=0)
 
+    def type(self, had: Chat, by: PersonId | None, event: Event) -> None:
+        """Log an event of someone who types in a chat, which is as it was stored, or new."""
+        touched = self._touched.setdefault(had.id, _Touched(Touch(id=had.id)))
+        touched.had = had
+        touched.typed.append((by or PersonId(""), len(self._events)))
+        self.tell(event)
+
     # ------------------------------------------------------------------ writing
 
     async def write(self, tx: Transaction) -> None:
@@ -158,10 +173,17 @@ class Changes:
             if had is not None:
                 await tx.media.save(replace(had, place=Place.GONE, file_name=""))
         if self._touched:
-            touches = [self._placed(touched) for touched in self._touched.values()]
+            touches = [self._placed(touched, logged) for touched in self._touched.values()]
             await tx.chats.touch(self.bot, self.tenant, touches)
 
-    def _placed(self, touched: _Touched) -> Touch:
+    def _placed(self, touched: _Touched, logged: Sequence[LoggedEvent]) -> Touch:
+        touch = touched.touch
+        if (chat := touched.had) is not None:
+            for by, event in touched.typed:
+                chat = chat.typed(by, logged[event].seq)
+            touch = replace(
+                touch, ref=chat.ref, typing_by=chat.typing_by, typing_since=chat.typing_since
+            )
         if touched.latest is None:
-            return touched.touch
-        return replace(touched.touch, seq=self.new[touched.latest].seq)
+            return touch
+        return replace(touch, seq=self.new[touched.latest].seq)

@@ -4,7 +4,7 @@
     a reaction           a row of its own, an event
     an edit, a deletion  a row of its own; the earlier message changes, and the event is about it
     a receipt            the earlier message moves on
-    typing               an event
+    typing               an event; the chat's row says who
 
 Only its author edits or deletes a message. WhatsApp lets the admins of a group delete what others
 wrote, but only its own servers know who is one; whoever else could claim it, so what such a
@@ -14,12 +14,12 @@ Pure: the bot's earlier messages are given, and what follows is gathered in `Cha
 """
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, assert_never
 
-from sololine.core.chat import ChatId, PersonId, bare_of, is_group, lid_of, masked
+from sololine.core.chat import Chat, ChatId, PersonId, bare_of, is_group, lid_of, masked
 from sololine.core.content import (
     Content,
     Context,
@@ -46,6 +46,7 @@ from sololine.lines.arrivals import Arrival, Heard, instant, is_id
 from sololine.lines.changes import Changes, new_message_id
 from sololine.lines.effects import effect_of, with_effect, without_text
 from sololine.lines.receipts import Early
+from sololine.store.chats import new_chat_ref
 from sololine.wire.content import Incoming, seen_by
 
 _STATUSES: Final = {
@@ -61,6 +62,7 @@ class Hearing:
     Args:
         changes: gathers what follows.
         known: the bot's messages by WhatsApp's ids, as far as the batch names them.
+        chats: those in which someone types, as far as they are stored.
         now: the transaction's time.
 
     Attributes:
@@ -69,11 +71,17 @@ class Hearing:
     """
 
     def __init__(
-        self, changes: Changes, addresses: Addresses, known: dict[str, Message], now: datetime
+        self,
+        changes: Changes,
+        addresses: Addresses,
+        known: dict[str, Message],
+        chats: Mapping[ChatId, Chat],
+        now: datetime,
     ) -> None:
         self._changes = changes
         self._addresses = addresses
         self._known = known
+        self._chats = dict(chats)
         self._now = now
         self.fresh: list[MessageId] = []
         self.early: list[Early] = []
@@ -270,7 +278,8 @@ class Hearing:
         if chat is None or where.from_me:
             return
         sender = self._addresses.person(where.sender, where.sender_other)
-        data = {"chat": masked(chat), "state": typing.state.value}
+        had = self._chats.setdefault(chat, Chat(id=chat, ref=new_chat_ref()))
+        data = {"chatRef": had.ref, "chat": masked(chat), "state": typing.state.value}
         if sender is not None:
             data["sender"] = masked(sender)
-        self._changes.tell(Event(type=EventType.CHAT_TYPING, data=data))
+        self._changes.type(had, sender, Event(type=EventType.CHAT_TYPING, data=data))

@@ -22,13 +22,13 @@ from typing import Final
 import structlog
 
 from sololine.core import training as trainings
-from sololine.core.chat import is_group
+from sololine.core.chat import Chat, ChatId, is_group
 from sololine.core.content import File, Text, text_of
 from sololine.core.events import EventType
 from sololine.core.ids import MediaId, MessageId
 from sololine.core.media import Media
 from sololine.core.message import Message, Origin, Status, told
-from sololine.core.signals import ChatSignal
+from sololine.core.signals import ChatSignal, Typing
 from sololine.engine.port import Link
 from sololine.lines.addresses import Addresses
 from sololine.lines.arrivals import Arrival, Heard, ids_in, lids_in, understood
@@ -145,7 +145,8 @@ class Inbox:
         for ids in _pieces(ids_in(heard)):
             known |= await tx.messages.known(self._pen.bot, ids)
         changes = Changes(self._pen.tenant, self._pen.bot)
-        hearing = Hearing(changes, self._addresses, known, tx.now)
+        chats = await self._typed_in(tx, heard)
+        hearing = Hearing(changes, self._addresses, known, chats, tx.now)
         for each in heard:
             hearing.hear(each)
         by_id = {message.id: message for message in known.values()}
@@ -165,6 +166,12 @@ class Inbox:
             ],
             dropped=changes.dropped,
         )
+
+    async def _typed_in(self, tx: Transaction, heard: Sequence[Heard]) -> dict[ChatId, Chat]:
+        """The chats in which someone types, as far as they are stored."""
+        wheres = [each.where for each in heard if isinstance(each, Typing)]
+        typing = {self._addresses.chat(where.chat, where.chat_other) for where in wheres}
+        return await tx.chats.many(self._pen.bot, [chat for chat in typing if chat is not None])
 
     async def _answer(self, tx: Transaction, changes: Changes, fresh: Iterable[Message]) -> bool:
         """Queue what the bot's rules answer; whether they answered anything."""

@@ -63,6 +63,7 @@ async def page(
         chats=[
             ChatShape(
                 id=chat.id,
+                ref=chat.ref,
                 name=chat.name or None,
                 group=is_group(chat.id),
                 unread=chat.unread,

@@ -12,6 +12,7 @@ class ChatShape(Shape):
     """A conversation with a person or in a group."""
 
     id: str = Field(description="A number, a LID, or a group; send to it as `to`.")
+    ref: str = Field(description="What events call it (`chatRef`), which show no numbers.")
     name: str | None
     group: bool
     unread: int = Field(description="Received messages that were not marked as seen.")
