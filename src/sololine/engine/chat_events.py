@@ -45,7 +45,7 @@ _RECEIPTS: Final[Mapping[int, ReceiptKind]] = {
 _PAUSED: Final = 2
 _AUDIO: Final = 2
 _HIDDEN: Final = 2
-_BETWEEN_OWN_DEVICES: Final = "peer"
+_BETWEEN_OWN_DEVICES: Final = b"peer"
 _LID: Final = "@lid"
 _FOR_MACHINES: Final = frozenset({2, 35})
 """Fields of a `waE2E.Message` that say nothing to people: a group's new key, and context alone. A
@@ -98,20 +98,20 @@ def jid(message: bytes) -> str:
 def _received(fields: Fields) -> Received | None:
     info = read(data(fields, 1))
     message = data(fields, 2)
-    if text(info, 7) == _BETWEEN_OWN_DEVICES or not _is_for_people(message):
+    if data(info, 7) == _BETWEEN_OWN_DEVICES or not _is_for_people(message):
         return None
     return Received(
-        id=text(info, 2),
+        id=_chosen(data(info, 2)),
         where=_where(data(info, 1)),
         at_s=(number(info, 6) or 0) // _MILLISECONDS,
-        sender_name=_name(info),
+        sender_name=_chosen(data(info, 5)),
         message=message,
     )
 
 
-def _name(info: Fields) -> str:
-    """What the writer's account calls itself."""
-    return data(info, 5).decode(errors="replace")
+def _chosen(text: bytes) -> str:
+    """A text that its writer chose, as far as it is one."""
+    return text.decode(errors="replace")
 
 
 def _is_for_people(message: bytes) -> bool:
@@ -132,17 +132,17 @@ def _unreadable(fields: Fields) -> Unreadable | None:
     if number(fields, 3) == _HIDDEN:
         return None  # a reaction, say, of which people should not hear until it can be read
     return Unreadable(
-        id=text(info, 2),
+        id=_chosen(data(info, 2)),
         where=_where(data(info, 1)),
         at_s=(number(info, 6) or 0) // _MILLISECONDS,
-        sender_name=_name(info),
+        sender_name=_chosen(data(info, 5)),
     )
 
 
 def _receipt(message: bytes) -> Receipt | None:
     fields = read(message)
     kind = _RECEIPTS.get(number(fields, 4) or 0)
-    ids = tuple(each.decode() for each in repeated(message, 2))
+    ids = tuple(map(_chosen, repeated(message, 2)))
     if kind is None or not ids:
         return None
     return Receipt(kind=kind, ids=ids, where=_where(data(fields, 1)), at_s=number(fields, 3) or 0)

@@ -131,6 +131,22 @@ def test_a_name_that_is_no_text_is_told_as_far_as_it_is() -> None:
     assert received.sender_name == "A\N{REPLACEMENT CHARACTER}a"
 
 
+@pytest.mark.parametrize("code", [17, 18, 44])
+def test_an_id_that_is_no_text_is_told_as_far_as_it_is(code: int) -> None:
+    """Its writer chose it."""
+    about = info(source(LID, LID))
+    told = {
+        17: NEONIZE.Message(Info=about, Message=E2E.Message(conversation="x"), Raw=E2E.Message()),
+        18: NEONIZE.Receipt(MessageSource=source(LID, LID), MessageIDs=["3A01"], Type=1),
+        44: NEONIZE.UndecryptableMessage(Info=about, DecryptFailMode=1),
+    }[code].SerializePartialToString()
+    heard = signals.event(code, told.replace(b"3A01", b"3\xff01"), fresh=False)
+    assert isinstance(heard, Received | Receipt | Unreadable)
+    assert (
+        heard.ids[0] if isinstance(heard, Receipt) else heard.id
+    ) == "3\N{REPLACEMENT CHARACTER}01"
+
+
 @pytest.mark.parametrize("kind", ["REVOKE", "MESSAGE_EDIT"])
 def test_what_is_deleted_and_edited_is_told(kind: str) -> None:
     content = E2E.Message(protocolMessage=E2E.ProtocolMessage(type=kind))
