@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+import structlog
+
 from sololine.actions import messages
 from sololine.actions.gateway import Gateway
 from sololine.bus import EVENTS, EVERYTHING, Notice
 from sololine.core.access import Caller
 from sololine.core.advance import rfc3339
 from sololine.core.chat import Chat
+from sololine.core.coding import BadCoding
 from sololine.core.errors import InvalidInput
 from sololine.core.events import EventType, LoggedEvent
 from sololine.core.ids import BotId, ChatRef, MessageId
@@ -23,6 +26,12 @@ _PIECE: Final = 200
 """Events that a stream reads at once."""
 _LOOK_EVERY_S: Final = 1.0
 """How often a stream looks by itself, since a notice may be lost."""
+
+
+_UNREADABLE: Final = (BadCoding, ValueError, LookupError, TypeError)
+"""What reading a row raises that is not as this version writes it."""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +130,7 @@ async def shown(tx: Transaction, events: Sequence[LoggedEvent]) -> list[dict[str
     """
     found: dict[str, dict[str, Any]] = {}
     for bot, ids in _pointed_at(events, "messageId").items():
-        many = await tx.messages.many(bot, [MessageId(each) for each in sorted(ids)])
-        for each in await messages.shown(tx, many):
+        for each in await _messages(tx, bot, [MessageId(each) for each in sorted(ids)]):
             found[each["id"]] = each
     chats = await _chats(tx, events)
     told = []
@@ -146,6 +154,21 @@ async def shown(tx: Transaction, events: Sequence[LoggedEvent]) -> list[dict[str
             }
         told.append(one)
     return told
+
+
+async def _messages(tx: Transaction, bot: BotId, ids: Sequence[MessageId]) -> list[dict[str, Any]]:
+    """The bot's messages with these ids, without those that this version cannot read.
+
+    A message of a later version, or a row that somebody broke, is left out: it would otherwise stop
+    every reader of the log, and every webhook, for good.
+    """
+    try:
+        return await messages.shown(tx, await tx.messages.many(bot, ids))
+    except _UNREADABLE as fault:
+        if len(ids) > 1:
+            return [each for one in ids for each in await _messages(tx, bot, [one])]
+        log.warning("a message cannot be shown", message=ids[0], fault=type(fault).__name__)
+        return []
 
 
 async def _chats(tx: Transaction, events: Sequence[LoggedEvent]) -> dict[ChatRef, Chat]:

@@ -117,9 +117,9 @@ class Message:
     tenant: TenantId
     bot: BotId
     seq: int
-    chat: ChatId
+    chat: ChatId = field(repr=False)
     origin: Origin
-    sender: PersonId | None = None
+    sender: PersonId | None = field(default=None, repr=False)
     sender_name: str = field(default="", repr=False)
     sender_jid: str = field(default="", repr=False)
     content: Content

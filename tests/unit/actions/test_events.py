@@ -1,12 +1,16 @@
 import asyncio
 from typing import Any
 
+from sqlalchemy import text
+
 from sololine.actions import events
 from sololine.actions.events import Filter
 from sololine.actions.gateway import Gateway
 from sololine.core.chat import ChatId, PersonId, Touch, masked
+from sololine.core.content import Text
 from sololine.core.events import Event, EventType
-from sololine.core.ids import DEFAULT_TENANT, BotId, ChatRef
+from sololine.core.ids import DEFAULT_TENANT, BotId, ChatRef, MessageId
+from sololine.core.message import Message, Origin, Status
 from sololine.store.transaction import Transaction
 from tests.unit.lines.talk import counted
 from tests.unit.scenes import KEY_CALLER, PATIENCE_S, STRANGER, connect, new_bot
@@ -71,6 +75,40 @@ async def test_another_tenant_reads_its_own_log(gateway: Gateway) -> None:
     everything = await events.after(gateway, STRANGER, 0, limit=10)
     of_the_bot = await events.after(gateway, STRANGER, 0, limit=10, wanted=Filter.of(bot, ()))
     assert [*everything.events, *of_the_bot.events] == []
+
+
+async def test_a_message_that_cannot_be_read_stops_no_reader(gateway: Gateway) -> None:
+    """A later version may have written it, before this one was brought back."""
+    bot = await new_bot(gateway)
+
+    async def say(tx: Transaction) -> None:
+        for no in range(3):
+            data = {"messageId": f"msg_{no}"}
+            event = Event(type=EventType.MESSAGE_RECEIVED, data=data)
+            (logged,) = await tx.events.append(DEFAULT_TENANT, bot, event)
+            message = Message(
+                id=MessageId(f"msg_{no}"),
+                tenant=DEFAULT_TENANT,
+                bot=bot,
+                seq=logged.seq,
+                chat=ChatId(ANA),
+                origin=Origin.CONTACT,
+                sender=ANA,
+                content=Text(text=f"hello {no}"),
+                at=tx.now,
+                status=Status.RECEIVED,
+            )
+            await tx.messages.add([message])
+
+    await gateway.store.run(say)
+    async with gateway.store._database.writer.begin() as connection:
+        await connection.execute(
+            text("UPDATE messages SET content = '{\"type\": \"hologram\"}' WHERE id = 'msg_1'")
+        )
+    piece = await events.after(gateway, KEY_CALLER, 1, limit=10)
+    assert [each.get("message", {}).get("text") for each in piece.events] == [
+        *("hello 0", None, "hello 2")
+    ]
 
 
 async def test_typing_is_delivered_with_the_chat_and_who_types(gateway: Gateway) -> None:

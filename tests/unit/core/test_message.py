@@ -156,6 +156,7 @@ def test_an_event_of_a_failure_says_why_and_what_to_do() -> None:
     assert event.data["remedy"] == Failure.NOT_IN_GROUP.sentence
 
 
-def test_a_message_shows_no_name_and_no_words_when_it_is_logged() -> None:
+def test_a_message_shows_no_number_no_name_and_no_words_when_it_is_logged() -> None:
     shown = repr(replace(HEARD, client_ref="ref_x", idempotency_key="key_x", fingerprint="fp_x"))
-    assert not [word for word in ("hello", "Ana", "ref_x", "key_x", "fp_x") if word in shown]
+    secrets = ("hello", "Ana", "447700900123", "ref_x", "key_x", "fp_x")
+    assert not [word for word in secrets if word in shown]
