@@ -18,7 +18,7 @@ import contextlib
 import hashlib
 import itertools
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -116,6 +116,8 @@ class ScriptedWhatsApp:
         self.fates: deque[Fate | Exception] = deque()
         """Of the next messages to be sent; those beyond are taken. An exception is raised."""
         self.send_takes = timedelta()
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        """Its clock, by which it dates what it takes."""
         self.strangers: set[str] = set()
         """Numbers that are not on WhatsApp; every other one is."""
         self.groups: dict[str, GroupInfo] = {}
@@ -296,7 +298,7 @@ class ScriptedWhatsApp:
             raise SendRefused(Failure.NOT_ON_WHATSAPP)
         taken = Taken(device=device, to=to, message=message, id=self.new_id())
         self.sent.append(taken)
-        return Sent(id=taken.id, at=datetime.now(UTC).replace(microsecond=0))
+        return Sent(id=taken.id, at=self.now().replace(microsecond=0))
 
 
 class ScriptedEngine:

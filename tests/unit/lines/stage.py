@@ -112,6 +112,9 @@ class Stage:
     hours: Hours = field(default_factory=Hours)
     """By which lines pace what they send."""
 
+    def __post_init__(self) -> None:
+        self.whatsapp.now = self.clock.now
+
     @property
     def store(self) -> Store:
         return self.gateway.store
