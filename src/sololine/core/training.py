@@ -11,12 +11,17 @@ on phones.
 import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, assert_never
 
 RULES_MAX: Final = 100
 WORDS_MAX: Final = 20
 TEXT_MAX: Final = 4096
 """Characters of an answer; WhatsApp shows about as many."""
+
+HEARD_MAX: Final = 4096
+"""Characters of a text in which words are looked for: who writes more is no customer, and each may
+stand for 18 once it is compared."""
 
 _ACCENTS: Final = frozenset({1, *range(10, 37), *range(200, 241)})
 """Combining classes: overlays, Hebrew and Arabic points, and what stands around Latin, Greek and
@@ -43,9 +48,11 @@ class Rule:
 
     def matches(self, text: str) -> bool:
         """Whether the rule is for this text."""
-        written = f" {plain(text)} "
+        return self._matches(_written(text))
+
+    def _matches(self, written: str) -> bool:
         for word in self.words:
-            wanted = plain(word)
+            wanted = _plain_word(word)
             if not wanted:
                 continue
             match self.match:
@@ -94,12 +101,24 @@ class Answer:
 
 def answer(training: Training, text: str) -> Answer | None:
     """What the bot answers to `text`; None when it has nothing to say."""
+    written = _written(text)
     for place, rule in enumerate(training.rules):
-        if rule.matches(text):
+        if rule._matches(written):  # noqa: SLF001 — this module's own
             return Answer(text=rule.answer, rule=place)
     if training.fallback:
         return Answer(text=training.fallback, rule=None)
     return None
+
+
+def _written(text: str) -> str:
+    """What was written, with a space around each word."""
+    return f" {plain(text[:HEARD_MAX])} "
+
+
+@lru_cache(maxsize=4096)
+def _plain_word(word: str) -> str:
+    """A rule's word, which is looked for in many texts."""
+    return plain(word)
 
 
 def plain(text: str) -> str:

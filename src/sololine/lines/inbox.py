@@ -46,7 +46,10 @@ ASKED_AT_ONCE: Final = 5_000
 ANSWERED_WITHIN: Final = timedelta(days=1)
 """How old a message may be for a rule to answer it; nobody waits for an answer any longer."""
 ANSWERS_AT_MOST: Final = 6
-"""Answers of rules in a chat within a minute: two bots must not talk for ever."""
+"""Answers of rules in a chat within a minute: two bots must not heat each other up."""
+ANSWERS_A_DAY: Final = 200
+"""Answers of rules in a chat within a day: nor may they talk for ever."""
+_DAY: Final = timedelta(days=1)
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -173,6 +176,12 @@ class Inbox:
         typing = {self._addresses.chat(where.chat, where.chat_other) for where in wheres}
         return await tx.chats.many(self._pen.bot, [chat for chat in typing if chat is not None])
 
+    async def _spoken(self, tx: Transaction, chat: ChatId) -> int:
+        """How many of the answers that rules may give in a chat at once are used up."""
+        if await tx.messages.answered(self._pen.bot, chat, tx.now - _DAY) >= ANSWERS_A_DAY:
+            return ANSWERS_AT_MOST
+        return await tx.messages.answered(self._pen.bot, chat, tx.now - _MINUTE)
+
     async def _answer(self, tx: Transaction, changes: Changes, fresh: Iterable[Message]) -> bool:
         """Queue what the bot's rules answer; whether they answered anything."""
         asked = [
@@ -187,11 +196,13 @@ class Inbox:
             return False
         spoken: Counter[str] = Counter()
         for chat in {message.chat for message in asked}:
-            spoken[chat] = await tx.messages.answered(self._pen.bot, chat, tx.now - _MINUTE)
+            spoken[chat] = await self._spoken(tx, chat)
         before = len(changes.new)
         for message in asked:
+            if spoken[message.chat] >= ANSWERS_AT_MOST:
+                continue
             answer = trainings.answer(training, text_of(message.content))
-            if answer is None or spoken[message.chat] >= ANSWERS_AT_MOST:
+            if answer is None:
                 continue
             spoken[message.chat] += 1
             reply = Message(

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sololine.core.training import Answer, Match, Rule, Training, answer, plain
+from sololine.core import training as training_module
+from sololine.core.training import HEARD_MAX, Answer, Match, Rule, Training, answer, plain
 
 
 def rule(match: Match, *words: str, says: str = "yes") -> Rule:
@@ -37,6 +38,26 @@ def test_a_rule_is_for_what_people_write_on_phones(
     match: Match, word: str, text: str, *, found: bool
 ) -> None:
     assert rule(match, word).matches(text) is found
+
+
+def test_a_text_is_read_once_however_many_rules_there_are_and_not_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else one long message of a stranger's would keep the process busy for many seconds."""
+    read: list[int] = []
+
+    def counted(text: str) -> str:
+        read.append(len(text))
+        return plain(text)
+
+    monkeypatch.setattr(training_module, "plain", counted)
+    rules = tuple(rule(Match.CONTAINS, f"unheard of {number}") for number in range(100))
+    assert answer(Training(rules=rules), "a" * 65_536) is None
+
+    long = [length for length in read if length > 20]
+    assert long == [HEARD_MAX]
+    assert rule(Match.CONTAINS, "end").matches("x " * (HEARD_MAX // 2 - 2) + "end")
+    assert not rule(Match.CONTAINS, "end").matches("x " * HEARD_MAX + "end")
 
 
 def test_one_of_the_words_is_enough() -> None:

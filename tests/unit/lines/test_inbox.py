@@ -720,6 +720,27 @@ async def test_two_bots_do_not_talk_for_ever(bot: Online) -> None:
     assert [each.origin for each in await bot.messages()].count(Origin.RULE) == ANSWERS_AT_MOST + 2
 
 
+async def test_nor_do_they_talk_slowly_for_ever(
+    bot: Online, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sololine.lines.inbox.ANSWERS_A_DAY", 7)
+    await bot.train(ALWAYS)
+
+    async def answers_within(minutes: int) -> int:
+        for minute in range(minutes):
+            for _ in range(3):
+                bot.says(f"{minute}")
+            await bot.heard()
+            bot.stage.clock.advance(timedelta(minutes=1, seconds=1))
+        return [each.origin for each in await bot.messages()].count(Origin.RULE)
+
+    # What a batch brings is held against the minute only, so the day's number is passed by a few.
+    assert await answers_within(3) == 9
+    assert await answers_within(1) == 9
+    bot.stage.clock.advance(timedelta(days=1))
+    assert await answers_within(1) == 12
+
+
 async def test_a_bot_without_rules_stays_silent(bot: Online) -> None:
     bot.says("hello?")
     await bot.heard()
