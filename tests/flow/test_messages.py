@@ -612,12 +612,42 @@ async def test_typing_is_told_both_ways(bot: Bot, ana: Phone, shown: str, told: 
     await ana.type_to(bot.number, shown)
     event = await bot.event("chat.typing", lambda event: event["data"]["state"] == told)
     assert ana.digits not in str(event["data"])
+    assert event["typing"] == {"chat": ana.digits, "sender": ana.digits, "state": told}
+    (chat,) = [each for each in (await bot.ask("chats"))["chats"] if each["id"] == ana.digits]
+    assert event["data"]["chatRef"] == chat["ref"]
     await bot.do("typing", {"to": ana.number, "state": told})
 
     async def seen() -> bool:
         return any(each["state"] == shown for each in await ana.typing())
 
     await until(seen, "the phone shows it")
+
+
+async def test_typing_in_a_group_tells_who_types(bot: Bot, ana: Phone, ben: Phone) -> None:
+    group = await Group.of(ana, ben, bot.phone)
+    for phone in (ana, ben):
+        await bot.received(await phone.say(group.chat, "hello"))
+    await bot.do("presence", {"online": True})
+    for phone in (ana, ben):
+        await phone.type_to(group.chat)
+        event = await bot.event(
+            "chat.typing",
+            lambda event, phone=phone: event.get("typing", {}).get("sender") == phone.digits,
+        )
+        shown = {"chat": group.chat, "sender": phone.digits, "state": "typing"}
+        assert event["typing"] == shown
+        assert phone.digits not in str(event["data"])
+
+
+async def test_who_types_before_anything_was_said_can_be_answered(bot: Bot) -> None:
+    stranger = await Phone(bot.server.whatsapp, f"+34699{secrets.randbelow(10**6):06}").own()
+    await bot.do("presence", {"online": True})
+    await stranger.type_to(bot.number)
+    chat = (await bot.event("chat.typing"))["typing"]["chat"]
+    assert chat not in [each["id"] for each in (await bot.ask("chats"))["chats"]], "nothing said"
+    letter = await stranger.letter_of(await bot.say(chat, "May I help?"))
+    assert letter["text"] == "May I help?"
+    assert chat in [each["id"] for each in (await bot.ask("chats"))["chats"]]
 
 
 async def test_what_is_marked_as_seen_is_told_to_its_sender(bot: Bot, ana: Phone) -> None:
