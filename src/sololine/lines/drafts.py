@@ -135,25 +135,31 @@ def _addressed(target: Target, earlier: Message | None, addresses: Addresses) ->
     return replace(target, from_me=False, sender=sender)
 
 
-async def prepared(draft: Draft, link: Link, files: MediaFiles | None) -> Draft:
-    """Do what has to be done before the message can be sent.
+async def uploaded(draft: Draft, link: Link, files: MediaFiles | None) -> Draft:
+    """Give WhatsApp the file that the message carries, if it carries one.
 
     Raises:
-        Unsendable, SendRefused: it never can be.
+        Unsendable, SendRefused: WhatsApp will never have it.
         LinkClosed: not now; nothing is lost.
     """
-    if draft.jid is None:
-        draft = await _looked_up(draft, link)
-    if draft.upload is not None:
-        content = draft.content
-        if files is None or not files.exists(draft.upload) or not isinstance(content, File):
-            raise Unsendable
-        uploaded = await link.upload(files.path(draft.upload), content.kind)
-        draft = replace(draft, upload=None, uploaded=uploaded)
-    return draft
+    if draft.upload is None:
+        return draft
+    content = draft.content
+    if files is None or not files.exists(draft.upload) or not isinstance(content, File):
+        raise Unsendable
+    given = await link.upload(files.path(draft.upload), content.kind)
+    return replace(draft, upload=None, uploaded=given)
 
 
-async def _looked_up(draft: Draft, link: Link) -> Draft:
+async def looked_up(draft: Draft, link: Link) -> Draft:
+    """Find the address of a number that the bot has not written to before.
+
+    Raises:
+        SendRefused: the number is not on WhatsApp.
+        LinkClosed: not now; nothing is lost.
+    """
+    if draft.jid is not None:
+        return draft
     asked = spellings(Number(digits=draft.message.chat))
     for found in await link.on_whatsapp(asked):
         if found.jid is not None:

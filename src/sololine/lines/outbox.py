@@ -9,6 +9,7 @@ between the worlds. What was being sent when the line died is uncertain, and nev
     link.send returned      sent
     refused                 failed, and the next one is not held up
     not sent, for certain   queued again, until the link is up
+    file not taken, again   failed after a minute of tries, and the next one is not held up
     the link closed         uncertain: it may have arrived
 """
 
@@ -17,7 +18,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -27,7 +28,7 @@ from sololine.core.message import Failure, Message, Status
 from sololine.engine.port import Link, LinkClosed, NotSent, SendRefused, Sent
 from sololine.lines.addresses import Addresses
 from sololine.lines.changes import Changes
-from sololine.lines.drafts import Draft, Unsendable, form_of, gathered, prepared
+from sololine.lines.drafts import Draft, Unsendable, form_of, gathered, looked_up, uploaded
 from sololine.lines.effects import effect_of, with_effect, without_text
 from sololine.lines.manners import Manners
 from sololine.lines.pace import Pace
@@ -40,7 +41,10 @@ log = structlog.get_logger()
 READ_AHEAD: Final = 50
 """Messages that are read at once; only this line sends them, so they stay as they were read."""
 RETRY_S: Final = 1.0
-"""Pause before a link that says it is not up is tried again."""
+"""Pause before a link that says it is not up is tried again; doubled at each try in a row."""
+RETRY_MAX_S: Final = 60.0
+UPLOADS: Final = 6
+"""Tries in vain, over an open link, after which WhatsApp is taken not to want a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,7 @@ class Outbox:
         self._waiting: deque[Message] = deque()
         self._read_over: Link | None = None
         self._prepared: Draft | None = None
+        self._in_vain = 0
         self._outcome: Outcome | None = None
 
     @property
@@ -162,15 +167,20 @@ class Outbox:
         if seconds is None:
             await self._stirred.wait()
             return
-        waits = [
-            asyncio.ensure_future(self._sleep(seconds)),
-            asyncio.ensure_future(self._stirred.wait()),
-        ]
+        over = asyncio.ensure_future(self._sleep(seconds))
         try:
+            await self._until(over)
+        finally:
+            over.cancel()
+
+    async def _until(self, over: asyncio.Future[None]) -> None:
+        """Wait until stirred, or until it is over."""
+        stirred = asyncio.ensure_future(self._stirred.wait())
+        try:
+            waits: list[asyncio.Future[Any]] = [over, stirred]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in waits:
-                each.cancel()
+            stirred.cancel()
 
     async def _settle_and_pause(self) -> None:
         """Queue the message again, and give the link the time to say that it is down."""
@@ -270,21 +280,51 @@ class Outbox:
 
     async def _prepare(self, draft: Draft, link: Link) -> None:
         """Do what must come before sending; the next turn takes the message up again."""
+        if self._prepared is None or self._prepared.message.id != draft.message.id:
+            self._in_vain = 0
         try:
-            ready = await prepared(draft, link, self._manners.media)
-        except LinkClosed:
-            await self._rest(RETRY_S)
+            # Kept one by one: a number is not asked about again because a file was not taken.
+            self._prepared = draft = await looked_up(draft, link)
+            if draft.jid is not None:
+                self._addresses.reach(draft.message.chat, draft.jid)
+                self._addresses.learn(draft.jid, lid_of(draft.lid))
+            self._prepared = await uploaded(draft, link, self._manners.media)
+        except LinkClosed as closed:
+            await self._put_off(draft, link, closed)
         except SendRefused as refused:
             self._give_up(draft, refused.failure)
         except Unsendable as unsendable:
             self._give_up(draft, unsendable.failure)
+        except Exception:
+            # As in `_send`: the message would end the line again and again.
+            log.exception("message not prepared", bot=self._pen.bot, message=draft.message.id)
+            self._give_up(draft, Failure.UNSENDABLE)
         else:
-            self._prepared = ready
-            if ready.jid is not None:
-                self._addresses.reach(ready.message.chat, ready.jid)
-                self._addresses.learn(ready.jid, lid_of(ready.lid))
+            self._in_vain = 0
+
+    async def _put_off(self, draft: Draft, link: Link, closed: LinkClosed) -> None:
+        """Let some time go by, longer each time; in the end a file holds up the others no more."""
+        self._prepared = draft
+        if isinstance(closed, NotSent) or self._link() is not link:
+            self._in_vain = 0
+            await self._rest(RETRY_S)
+            return
+        self._in_vain += 1
+        if draft.jid is not None and self._in_vain >= UPLOADS:
+            self._give_up(draft, Failure.MEDIA_REFUSED)
+            return
+        pause = min(RETRY_S * 2 ** (self._in_vain - 1), RETRY_MAX_S)
+        over = asyncio.ensure_future(self._sleep(pause))
+        try:
+            # That more messages wait is no reason to try again sooner.
+            while self._link() is link and not self._closing and not over.done():
+                self._stirred.clear()
+                await self._until(over)
+        finally:
+            over.cancel()
 
     def _give_up(self, draft: Draft, failure: Failure) -> None:
+        self._prepared, self._in_vain = None, 0
         self._waiting.popleft()  # it was taken up and not begun, so it is the first
         self._outcome = Outcome(draft=draft, failure=failure)
 

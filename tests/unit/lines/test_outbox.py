@@ -1,7 +1,7 @@
 """What is queued is sent in its order, once, and every message comes to an outcome."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ from sololine.core.ids import DEFAULT_TENANT, MediaId, MessageId
 from sololine.core.media import Media, MediaKind, Place
 from sololine.core.message import Failure, Message, Status
 from sololine.core.session import State
-from sololine.engine.port import GroupInfo, LinkClosed, NotSent, SendRefused
+from sololine.engine.port import GroupInfo, LinkClosed, NotSent, Registered, SendRefused
 from sololine.lines import line as line_module
 from sololine.lines import outbox as module
 from sololine.lines.drafts import Draft
@@ -39,7 +39,7 @@ from sololine.media_files import MediaFiles
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 from sololine.wire.content import forward, read
-from tests.fakes.engine import Fate
+from tests.fakes.engine import Fate, ScriptedLink
 from tests.unit.lines.stage import Stage
 from tests.unit.lines.talk import (
     ANA,
@@ -482,6 +482,58 @@ async def test_a_link_that_ends_during_an_upload_leaves_no_doubt(
 
     assert message.status is Status.SENT
     assert await bot.told(message.id) == ["message.queued", "message.sent"]
+
+
+async def test_a_file_that_never_gets_through_holds_nothing_up_for_ever(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is its number asked about again each time."""
+    bot, media = await _with_file(stage, tmp_path)
+    tries: list[str] = []
+
+    async def upload(_: object, _file: Path, _kind: MediaKind) -> object:
+        tries.append("upload")
+        raise LinkClosed("whatsapp did not do it")
+
+    look_up = ScriptedLink.on_whatsapp
+
+    async def on_whatsapp(self: ScriptedLink, numbers: Sequence[str]) -> list[Registered]:
+        tries.append("look up")
+        return await look_up(self, numbers)
+
+    monkeypatch.setattr(ScriptedLink, "upload", upload)
+    monkeypatch.setattr(ScriptedLink, "on_whatsapp", on_whatsapp)
+    queued = await bot.queue(_picture(media))
+    behind = await bot.queue("behind it")
+    for _ in range(module.UPLOADS - 1):
+        await stage.hours.asleep()
+        stage.hours.wake()
+    failed, sent = await outcomes(bot, [queued, behind])
+
+    assert (failed.failure, sent.status) == (Failure.MEDIA_REFUSED, Status.SENT)
+    assert tries == ["look up"] + ["upload"] * module.UPLOADS
+
+
+async def test_a_mistake_of_ours_before_sending_fails_one_message(
+    stage: Stage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: list[dict[str, object]],
+) -> None:
+    bot, media = await _with_file(stage, tmp_path)
+
+    async def upload(_: object, _file: Path, _kind: MediaKind) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ScriptedLink, "upload", upload)
+    failed, sent = await outcomes(
+        bot, [await bot.queue(_picture(media)), await bot.queue("behind it")]
+    )
+
+    assert (failed.failure, sent.status) == (Failure.UNSENDABLE, Status.SENT)
+    assert [each["event"] for each in said if each["log_level"] == "error"] == [
+        "message not prepared"
+    ]
 
 
 # ---------------------------------------------------------------------- pace
