@@ -30,11 +30,12 @@ from sololine.emulator.readings import is_empty
 from sololine.emulator.receipts import RETRY
 from sololine.emulator.routes import Chat, Routes
 from sololine.emulator.world import World
+from sololine.wire.errors import MalformedPayload
 from sololine.wire.jid import GROUP_SERVER, USER_SERVER, Jid
 from sololine.wire.node import Attributes, Node
 from sololine.wire.protobuf import parse
 from sololine.wire.signal.bundle import PrekeyBundle
-from sololine.wire.signal.errors import UndecryptableMessage
+from sololine.wire.signal.errors import MalformedMessage, UndecryptableMessage
 from sololine.wire.signal.session import Kind
 
 log = logging.getLogger(__name__)
@@ -240,11 +241,11 @@ class Handset:
             kind = enc.text("type")
             try:
                 plain = self._unseal(kind, enc.data, writer, stanza.jid("from"))
-            except UndecryptableMessage as error:
+                message = parse(e2e.Message, plain)
+            except (UndecryptableMessage, MalformedPayload) as error:
                 log.info("a phone cannot read a message: %s", type(error).__name__)
                 self._ask_again(stanza, writer)
                 return None
-            message = parse(e2e.Message, plain)
             if message.HasField("senderKeyDistributionMessage"):
                 shared = message.senderKeyDistributionMessage.axolotlSenderKeyDistributionMessage
                 self._signal.take_distribution(stanza.jid("from"), self._lid(writer), shared)
@@ -255,6 +256,8 @@ class Handset:
             return data
         if kind == Kind.SKMSG:
             return self._signal.decrypt_for_group(chat, self._lid(writer), data)
+        if kind not in (Kind.PKMSG, Kind.MSG):
+            raise MalformedMessage("a message that is encrypted in another way")
         return self._signal.decrypt(self._lid(writer), Kind(kind), data)
 
     def _take_receipt(self, stanza: Node) -> None:

@@ -538,6 +538,28 @@ async def test_a_phone_asks_again_for_what_it_cannot_read(ana: Phone, client: Cl
     assert [letter.message.conversation for letter in letters] == ["whole", "whole again"]
 
 
+@pytest.mark.parametrize("kind", ["msg", "frskmsg"])
+async def test_a_phone_lives_on_after_what_no_phone_could_read(
+    emulator: Emulator, ana: Phone, client: Client, kind: str
+) -> None:
+    class Nothing:
+        def SerializeToString(self) -> bytes:  # noqa: N802 — as messages have it
+            return b"\xff"
+
+    await client.write(lid(ana), text("whole"), lid(ana))
+    await client.next("receipt")
+    part = client.enc(lid(ana), Nothing())
+    attrs = part.attrs if kind == "msg" else {**part.attrs, "type": kind}
+    to = Node.make("to", {"jid": lid(ana)}, Node.make("enc", attrs, part.data))
+    head = {"id": "3EB0", "to": lid(ana), "type": "text"}
+    await client.send(Node.make("message", head, Node.make("participants", content=to)))
+
+    assert (await client.next("receipt")).text("type") == "retry"
+    await client.write(lid(ana), text("whole again"), lid(ana))
+    assert len(await ana.received(2)) == 2
+    assert emulator.unknown == []
+
+
 # Receipts, typing, presence
 
 
