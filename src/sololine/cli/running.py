@@ -21,6 +21,8 @@ from sololine.engine.loopback import loopback_launch
 from sololine.settings import Settings
 
 _SHUTDOWN_S: Final = 3
+_FRAME_MAX: Final = 4096
+"""Bytes of a WebSocket frame that a client may send: what it says is of no interest."""
 
 _WELCOME: Final = """\
 Sololine's sandbox answers at {url}  (its pages: {url}/docs)
@@ -92,6 +94,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_S,
+        ws_max_size=_FRAME_MAX,
     )
 
 
