@@ -286,6 +286,8 @@ async def test_queued_messages_wait_in_order_until_someone_sends_them(store: Sto
     async with store.read() as tx:
         assert await tx.messages.waiting(bot, 99) == [messages[0], messages[2]]
         assert await tx.messages.waiting(bot, 1) == messages[:1]
+        assert await tx.messages.waiting_among([bot, BotId("bot_none")]) == [bot]
+        assert await tx.messages.waiting_among([]) == []
         assert await tx.messages.sending(bot) == [begun]
         assert await tx.messages.fail_waiting(bot) == [messages[0], begun, messages[2]]
     await saved(store, [begun.moved(Status.SENT, begun.at)])

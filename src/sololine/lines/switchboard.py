@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 SWEEP_EVERY_S: Final = 2.0
 """How often the store is asked for work that no notice told of."""
+REMINDED_EVERY_S: Final = 10.0
+"""How often lines hear of queued messages whose notice may have been lost."""
 TAKEN_AT_ONCE: Final = 50
 """Sessions and devices that one sweep takes up."""
 PAUSE_AFTER_FAULT_S: Final = 1.0
@@ -74,6 +76,7 @@ class Switchboard:
         self._retiring: dict[DeviceId, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._trusted_until = 0.0
+        self._remind_at = 0.0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -130,6 +133,7 @@ class Switchboard:
             self._wake.clear()
             await self._take_lines()
             await self._take_retired()
+            await self._remind()
             try:
                 async with asyncio.timeout(SWEEP_EVERY_S):
                     await self._wake.wait()
@@ -150,6 +154,18 @@ class Switchboard:
                 if not self._lines:
                     self._trusted_until = asked + TRUST.total_seconds()
                 self._lines[bot] = asyncio.create_task(self._keep(bot, lease), name=f"line {bot}")
+
+    async def _remind(self) -> None:
+        """Have lines look whose bots have something to send, since a notice may be lost."""
+        now = self._monotonic()
+        if now < self._remind_at:
+            return
+        self._remind_at = now + REMINDED_EVERY_S
+        async with self._store.read() as tx:
+            waiting = await tx.messages.waiting_among(list(self._running))
+        for bot in waiting:
+            if (line := self._running.get(bot)) is not None:
+                line.look()
 
     async def _take(self, bot: BotId) -> Lease | None:
         return await self._store.run(lambda tx: tx.leases.take(bot, self._process))

@@ -18,7 +18,7 @@ from sololine.core.message import Message
 from sololine.store.columns import millis
 from sololine.store.connection import Connection
 from sololine.store.message_rows import added_columns, message_of, saved_columns
-from sololine.store.tables import message_forms, messages
+from sololine.store.tables import bots, message_forms, messages
 
 _row: Final = messages.c
 
@@ -50,6 +50,10 @@ _BY_KEY: Final = _ALL.where(_row.idempotency_key == bindparam("key"))
 _BY_REF: Final = _ALL.where(_row.client_ref == bindparam("ref"))
 _WAITING: Final = (
     _ALL.where(_QUEUED, _row.sending_since.is_(None)).order_by(_row.seq).limit(bindparam("page"))
+)
+_BOTS_WAITING: Final = select(bots.c.id).where(
+    bots.c.id.in_(bindparam("bots", expanding=True)),
+    select(_row.id).where(_row.bot_id == bots.c.id, _QUEUED).exists(),
 )
 _SENDING: Final = _ALL.where(_QUEUED, _row.sending_since.is_not(None)).order_by(_row.seq)
 _ALL_QUEUED: Final = _ALL.where(_QUEUED).order_by(_row.seq)
@@ -158,6 +162,13 @@ class Messages:
     async def waiting(self, bot: BotId, limit: int) -> list[Message]:
         """Messages to be sent that nobody sends yet, in the order of their acceptance."""
         return await self._found(_WAITING, {"bot": bot, "page": limit})
+
+    async def waiting_among(self, bots: Collection[BotId]) -> list[BotId]:
+        """Which of these bots have queued messages."""
+        if not bots:
+            return []
+        rows = await self._connection.rows(_BOTS_WAITING, {"bots": sorted(bots)})
+        return [row["id"] for row in rows]
 
     async def sending(self, bot: BotId) -> list[Message]:
         """Messages whose sending was begun, and whose outcome is open."""

@@ -33,6 +33,7 @@ from sololine.core.session import State
 from sololine.engine.port import GroupInfo, LinkClosed, NotSent, Registered, SendRefused
 from sololine.lines import line as line_module
 from sololine.lines import outbox as module
+from sololine.lines import switchboard as switchboard_module
 from sololine.lines.drafts import Draft
 from sololine.lines.pace import BURST
 from sololine.media_files import MediaFiles
@@ -702,6 +703,21 @@ async def test_a_process_that_stops_lets_what_is_being_sent_come_to_an_outcome(
     assert (await bot.message(first)).status is Status.SENT
     assert (await bot.message(second)).status is Status.QUEUED
     assert (await bot.message(second)).sending_since is None
+
+
+async def test_a_message_whose_notice_was_lost_is_sent_all_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the API's process dies after its commit."""
+    monkeypatch.setattr(switchboard_module, "SWEEP_EVERY_S", 0.01)
+    bot = await online(stage)
+    await bot.line.kill()
+    async with stage.process():
+        await bot.settled(await queue(stage.store, bot.bot, "told of"))
+        lost = await queue(stage.store, bot.bot, "not told of")
+        stage.hours.now += switchboard_module.REMINDED_EVERY_S
+
+        assert (await bot.settled(lost)).status is Status.SENT
 
 
 # ---------------------------------------------------------------------- crashes
