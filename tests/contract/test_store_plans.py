@@ -69,6 +69,7 @@ async def _batch(tx: Transaction) -> None:
 
 
 HOT: Final[dict[str, Work]] = {
+    "stored files": lambda tx: tx.media.stored(BOT),
     "message by id": lambda tx: tx.messages.get(BOT, MESSAGE),
     "messages by id": lambda tx: tx.messages.many(BOT, [MESSAGE, MessageId("msg_b")]),
     "messages by WhatsApp's id": lambda tx: tx.messages.known(BOT, ["A", "B"]),
@@ -76,6 +77,7 @@ HOT: Final[dict[str, Work]] = {
         BOT, idempotency_key="a", client_ref="b"
     ),
     "waiting": lambda tx: tx.messages.waiting(BOT, 10),
+    "bots with queued messages": lambda tx: tx.messages.waiting_among([BOT, BotId("bot_b")]),
     "sending": lambda tx: tx.messages.sending(BOT),
     "all queued": lambda tx: tx.messages.fail_waiting(BOT),
     "page of a bot": lambda tx: tx.messages.page(BOT, chat=None, **PAGE),

@@ -1,10 +1,13 @@
 """What users do with bots, apart from connecting them."""
 
+import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
+
+import structlog
 
 from sololine.actions.gateway import Gateway
 from sololine.bus import EVENTS, Notice
@@ -12,9 +15,12 @@ from sololine.core.access import Caller, may_use
 from sololine.core.bot import Bot, Setup, after_step
 from sololine.core.errors import InvalidInput, StillLinked
 from sololine.core.events import Event, EventType
-from sololine.core.ids import BotId, UserId
+from sololine.core.ids import BotId, MediaId, UserId
 from sololine.core.session import Session
+from sololine.media_files import MediaFiles
 from sololine.store.transaction import Transaction
+
+log = structlog.get_logger()
 
 NAME_MAX: Final = 100
 TEXT_MAX: Final = 4000
@@ -188,21 +194,34 @@ def after_finishing(had: BotWithSession, step: Setup) -> BotWithSession:
 
 
 async def delete(gateway: Gateway, caller: Caller, bot: str, *, user: UserId | None) -> None:
-    """Delete a bot that is neither linked nor linking.
+    """Delete a bot that is neither linked nor linking, and its files.
 
     Raises:
         StillLinked: it has a number or an open window; disconnect it first.
     """
 
-    async def work(tx: Transaction) -> None:
+    async def work(tx: Transaction) -> list[MediaId]:
         had = await owned(tx, caller, bot, user, lock=True)
         if not had.session.idle or had.session.devices:
             raise StillLinked
+        files = await tx.media.stored(had.bot.id)
         await tx.bots.delete(had.bot.id)
         await tx.events.append(caller.tenant, had.bot.id, Event(type=EventType.BOT_DELETED))
+        return files
 
-    await gateway.store.run(work)
+    files = await gateway.store.run(work)
     await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
+    if gateway.media is not None:
+        await asyncio.to_thread(_delete_files, gateway.media, files)
+
+
+def _delete_files(folder: MediaFiles, files: Sequence[MediaId]) -> None:
+    for file in files:
+        try:
+            folder.delete(file)
+        except OSError:
+            # The bot is gone all the same, and with it every way to the file.
+            log.warning("file not deleted", media=file)
 
 
 def _checked(text: str, field: str, longest: int) -> str:

@@ -19,6 +19,7 @@ _ADD: Final = insert(media)
 _GET: Final = select(media).where(_OF_BOT, _row.id == bindparam("media"))
 _MANY: Final = select(media).where(_OF_BOT, _row.id.in_(bindparam("media", expanding=True)))
 _SAVE: Final = update(media).where(_row.id == bindparam("media"), _OF_BOT)
+_IDS: Final = select(_row.id).where(_OF_BOT, _row.place == Place.STORED.value)
 _MESSAGE_OF: Final = (
     select(messages.c.id)
     .where(messages.c.media_id == bindparam("media"), messages.c.bot_id == bindparam("bot"))
@@ -54,6 +55,10 @@ class Media:
             return {}
         rows = await self._connection.rows(_MANY, {"bot": bot, "media": sorted(ids)})
         return {row["id"]: _file(row) for row in rows}
+
+    async def stored(self, bot: BotId) -> list[MediaId]:
+        """The bot's files whose bytes are in the data folder."""
+        return [row["id"] for row in await self._connection.rows(_IDS, {"bot": bot})]
 
     async def save(self, media: File) -> None:
         """Store what changed of a file."""

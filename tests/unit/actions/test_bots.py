@@ -1,6 +1,8 @@
+from collections.abc import AsyncIterator
+
 import pytest
 
-from sololine.actions import bots
+from sololine.actions import bots, media
 from sololine.actions.bots import NAME_MAX, TEXT_MAX
 from sololine.actions.gateway import Gateway
 from sololine.core.access import Caller
@@ -184,6 +186,21 @@ async def test_a_deleted_bot_is_gone_and_its_events_stay(gateway: Gateway) -> No
     with pytest.raises(BotNotFound):
         await bots.delete(gateway, KEY_CALLER, bot, user=None)
     assert await events_of(gateway.store, bot) == ["bot.created", "bot.deleted"]
+
+
+async def test_a_deleted_bots_files_go_with_it_and_no_other(gateway: Gateway) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"bytes"
+
+    deleted, other = await new_bot(gateway), await new_bot(gateway)
+    first, second = [
+        await media.upload(gateway, KEY_CALLER, bot, user=None, pieces=pieces())
+        for bot in (deleted, other)
+    ]
+    await bots.delete(gateway, KEY_CALLER, deleted, user=None)
+
+    files = media.files_of(gateway)
+    assert [files.exists(each.id) for each in (first, second)] == [False, True]
 
 
 async def test_bots_are_listed_page_by_page_for_their_owner_alone(gateway: Gateway) -> None:
