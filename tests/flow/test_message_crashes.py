@@ -55,7 +55,10 @@ class Run:
     """Messages that the API accepted, by bot, in the order of the answers."""
     seen: dict[int, tuple[str, str | None]] = field(default_factory=dict)
     """Events that somebody read while it lasted: type and message by place."""
-    deaths: list[str] = field(default_factory=list)
+    devices: dict[str, str] = field(default_factory=dict)
+    """Whose worker holds which device."""
+    deaths: list[tuple[str, str]] = field(default_factory=list)
+    """What was killed; of workers, whose it was."""
 
     # ------------------------------------------------------------------ people
 
@@ -103,10 +106,12 @@ class Run:
 
     async def death(self) -> None:
         await asyncio.sleep(self.dice.uniform(0, 0.7))  # a random moment is what is tested
-        kind = self.dice.choice(["server", "worker", "receiver"])
+        kind, whose = self.dice.choice(["server", "worker", "receiver"]), ""
         workers = workers_of(self.server)
         if kind == "worker" and workers:
-            os.kill(self.dice.choice(workers), signal.SIGKILL)
+            device, process = self.dice.choice(sorted(workers.items()))
+            whose = self.devices[device]
+            os.kill(process, signal.SIGKILL)
         elif kind == "server":
             await self.server.kill()
             await self.server.start()
@@ -114,7 +119,7 @@ class Run:
             kind = "receiver"
             await self.receiver.kill()
             await self.receiver.start()
-        self.deaths.append(kind)
+        self.deaths.append((kind, whose))
 
     # ------------------------------------------------------------------ the end
 
@@ -148,20 +153,29 @@ class Run:
             queued |= any(each["status"] == "queued" for each in kept)
         return missing, queued
 
-    def excused(self, round_: int) -> bool:
-        """Whether a worker died while a message of this round may have been on the way."""
-        return "worker" in self.deaths[round_ : round_ + 2]
+    def excused(self, bot: Bot, round_: int) -> bool:
+        """Whether its worker died while a message of this round may have been on the way."""
+        return ("worker", bot.id) in self.deaths[round_ : round_ + 2]
 
 
-def workers_of(server: Server) -> list[int]:
-    """The process ids of a server's workers."""
+def workers_of(server: Server) -> dict[str, int]:
+    """The process ids of a server's workers, by the devices that they hold."""
     assert server.process is not None
-    return sorted(
-        int(child)
+    children = [
+        child
         for task in Path(f"/proc/{server.process.pid}/task").iterdir()
         for child in (task / "children").read_text().split()
-        if b"sololine.engine" in Path(f"/proc/{child}/cmdline").read_bytes()
-    )
+    ]
+    held: dict[str, int] = {}
+    for child in children:
+        for opened in Path(f"/proc/{child}/fd").iterdir():
+            try:
+                name = opened.readlink().name
+            except OSError:
+                continue  # closed meanwhile
+            if name.startswith("dev_"):
+                held[name.partition(".")[0]] = int(child)
+    return held
 
 
 @pytest.mark.timeout(1800 if FULL else 240)
@@ -174,9 +188,14 @@ async def test_nothing_is_lost_and_nothing_sent_twice_however_often_something_di
     server = await Server(phones, tmp_path / "data", TALKATIVE).start()
     receiver = await Receiver(tmp_path / "receiver").start()
     hook = await receiver.hook("all").made(server, types=TOLD)
-    bots = [await Bot.linked(server, new_number()) for _ in range(BOTS)]
+    bots: list[Bot] = []
+    devices: dict[str, str] = {}
+    for _ in range(BOTS):
+        bots.append(await Bot.linked(server, new_number()))
+        (fresh,) = workers_of(server).keys() - devices
+        devices[fresh] = bots[-1].id
     writers = [await Phone(phones, new_number()).own() for _ in range(WRITERS)]
-    run = Run(server, receiver, hook, bots, writers, random.Random(SEED))
+    run = Run(server, receiver, hook, bots, writers, random.Random(SEED), devices=devices)
     reading = asyncio.create_task(run.somebody_reads())
 
     in_a_round = messages / deaths
@@ -211,7 +230,7 @@ async def counted(run: Run) -> str:
         names = Counter(each["whatsappId"] for each in kept if each["whatsappId"])
         assert max(names.values()) == 1, "one row for each message of WhatsApp's"
         for id_ in run.said[bot.id].keys() - names.keys():
-            assert run.excused(run.said[bot.id][id_]), "a message of a phone was lost"
+            assert run.excused(bot, run.said[bot.id][id_]), "a message of a phone was lost"
             lost += 1
         by_id = {each["id"]: each for each in kept}
         received = Counter(id_ for type_, id_ in log.values() if type_ == "message.received")
@@ -245,7 +264,7 @@ async def counted(run: Run) -> str:
     assert all(ids[each["event"]["seq"]] == each["id"] for each in accepted), "the same id"
     wanted = {seq for seq, (type_, _) in log.items() if type_ in TOLD}
     assert ids.keys() == wanted, "every event was delivered"
-    deaths = Counter(run.deaths)
+    deaths = Counter(kind for kind, _ in run.deaths)
     # A death of the server or of the receiver in mid-delivery; a worker's does not matter to them.
     assert max(doubled.values(), default=1) <= 1 + deaths["server"] + deaths["receiver"]
     return (
