@@ -9,11 +9,11 @@ A file gets its row in the transaction that accepts what needs it; until then it
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from sololine.actions import chores
 from sololine.actions.bots import BotWithSession, owned
@@ -223,15 +223,30 @@ async def _drafted(gateway: Gateway) -> AsyncIterator[tuple[MediaId, Path]]:
         draft.unlink(missing_ok=True)
 
 
+_R = TypeVar("_R")
+
+
+async def _on_disk(act: Callable[..., _R], *arguments: Any) -> _R:
+    """Do something on a thread, to its end: who is cancelled cleans up after it, not beside it."""
+    doing = asyncio.ensure_future(asyncio.to_thread(act, *arguments))
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        raise
+
+
 async def _written(pieces: Pieces, draft: Path, max_bytes: int) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
-    with await asyncio.to_thread(draft.open, "xb") as out:
+    with ExitStack() as opened:
+        # Entered on the thread, so that it is closed whenever this is cancelled.
+        out = await _on_disk(lambda: opened.enter_context(draft.open("xb")))
         async for piece in pieces:
             size += len(piece)
             if size > max_bytes:
                 raise MediaTooLarge(max_bytes=max_bytes)
             digest.update(piece)
-            await asyncio.to_thread(out.write, piece)
+            await _on_disk(out.write, piece)
     return size, digest.hexdigest()
 
 
@@ -241,7 +256,7 @@ async def _kept(gateway: Gateway, draft: Path, taken: Taken) -> AsyncIterator[No
         raise InvalidInput("The file is empty. Send one with bytes in it.", field="media")
     files = files_of(gateway)
     try:
-        await asyncio.to_thread(files.keep, draft, taken.id)
+        await _on_disk(files.keep, draft, taken.id)
         yield
     finally:
         if not taken.needed:

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from sololine.core.content import Card, Contacts, Location, Poll, Text
 from sololine.core.draft import (
@@ -134,6 +135,8 @@ async def whole_form(request: Request, max_bytes: int) -> AsyncIterator[FormData
             "The form cannot be read. Send its fields, and one file in the part file, as "
             "multipart/form-data."
         ) from error
+    except ClientDisconnect as error:
+        raise InvalidInput("The form did not come whole. Send it again.") from error
     try:
         yield form
     finally:
@@ -177,7 +180,7 @@ def _fields(form: FormData) -> Mapping[str, Any]:
     if isinstance(whole, str):
         try:
             document = json.loads(whole)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidInput(
                 "The part message is no JSON. Send the message as one JSON object, or its fields "
                 "as parts of their own.",
@@ -186,6 +189,11 @@ def _fields(form: FormData) -> Mapping[str, Any]:
         if not isinstance(document, dict):
             raise InvalidInput("The part message is no JSON object.", field="message")
         return document
+    for name in form:
+        if name not in _LISTS and len(form.getlist(name)) > 1:
+            raise InvalidInput(
+                "The form has this field more than once. Send it once.", field=name[:64]
+            )
     return {
         name: form.getlist(name) if name in _LISTS else form[name]
         for name in form

@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.types import Message
 
+from sololine.actions import media
 from sololine.actions.gateway import Gateway
 from sololine.core.chore import ChoreFailure, FetchMedia, Task
 from sololine.core.ids import BotId, MediaId
@@ -300,6 +302,60 @@ async def test_nobody_without_a_key_has_a_body_read(
         assert answer.status_code == 401
     assert read < 10
     assert kept(media_folder) == []
+
+
+@pytest.mark.parametrize("path", ["media", "messages"])
+@pytest.mark.parametrize("kind", ["image/png", "multipart/form-data; boundary=x"])
+async def test_who_goes_away_in_the_middle_leaves_nothing(
+    gateway: Gateway, keyring: Keyring, bot: BotId, media_folder: Path, *, path: str, kind: str
+) -> None:
+    begun = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG
+    said: list[Message] = [
+        {"type": "http.request", "body": begun, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        return said.pop(0)
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": f"/v1/bots/{bot}/{path}",
+        "raw_path": b"",
+        "query_string": b"",
+        "headers": [(b"x-api-key", KEY.encode()), (b"content-type", kind.encode())],
+    }
+    await create_app(gateway, keyring, "1.2.3")(scope, receive, send)
+
+    assert answers[0]["status"] < 500  # nobody hears it, but a fault would be logged
+    assert kept(media_folder) == []
+
+
+async def test_an_upload_that_is_cancelled_at_any_moment_leaves_nothing(
+    gateway: Gateway, bot: BotId, media_folder: Path
+) -> None:
+    for steps in range(40):
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(3):
+                yield PNG
+
+        taking = asyncio.create_task(_taken(gateway, pieces()))
+        for _ in range(steps):
+            await asyncio.sleep(0.0005)
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+        assert kept(media_folder) == []
+
+
+async def _taken(gateway: Gateway, pieces: AsyncIterator[bytes]) -> None:
+    async with media.taken_in(gateway, pieces, file_name="a.png", declared=None):
+        await asyncio.Event().wait()
 
 
 # Out ----------------------------------------------------------------------------------------------
