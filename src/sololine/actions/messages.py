@@ -1,7 +1,7 @@
 """Messages as they are shown: one, a chat's, all of a bot's. `sending` makes new ones."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sololine.actions.bots import owned
@@ -22,7 +22,7 @@ PAGE_MAX: Final = 200
 class Page:
     """A page of messages as JSON, newest first; `next_before` leads on and is None on the last."""
 
-    messages: list[dict[str, Any]]
+    messages: list[dict[str, Any]] = field(repr=False)
     next_before: int | None
 
 

@@ -12,7 +12,7 @@ messages in the order of their `seq`.
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, assert_never
 
 from sololine.actions.bots import BotWithSession, owned
@@ -44,7 +44,7 @@ class Accepted:
         replayed: whether an earlier, equal request made it.
     """
 
-    message: dict[str, Any]
+    message: dict[str, Any] = field(repr=False)
     settled: bool
     replayed: bool
 
@@ -55,8 +55,8 @@ class _Asked:
 
     id: MessageId
     draft: Draft
-    chat: ChatId
-    key: str | None
+    chat: ChatId = field(repr=False)
+    key: str | None = field(repr=False)
     mark: str
 
 
@@ -98,7 +98,6 @@ async def send(
     check(draft)
     async with gateway.store.read() as tx:
         has = await owned(tx, caller, bot, user)
-        refuse_unlinked(has.session)
         chat = await chat_of(tx, has.bot.id, draft, gateway.region)
         asked = _Asked(
             id=MessageId(f"msg_{secrets.token_hex(12)}"),
@@ -108,6 +107,9 @@ async def send(
             mark=draft.fingerprint(chat),
         )
         earlier = await _earlier(tx, has.bot.id, asked)
+        if earlier is None:
+            # Not before: what was accepted is found again, whatever has become of the bot.
+            refuse_unlinked(has.session)
     if earlier is not None:
         return await _outcome(gateway, earlier, wait_s, replayed=True)
 
@@ -115,9 +117,11 @@ async def send(
 
         async def work(tx: Transaction) -> Message:
             now_has = await owned(tx, caller, bot, user, lock=True)
-            refuse_unlinked(now_has.session)
             again = await _earlier(tx, now_has.bot.id, asked)
-            return again or await _written(tx, gateway, now_has, asked, file)
+            if again is not None:
+                return again
+            refuse_unlinked(now_has.session)
+            return await _written(tx, gateway, now_has, asked, file)
 
         if isinstance(file, Taken):
             # Set before, and kept when this task is cancelled: then the row may be there.

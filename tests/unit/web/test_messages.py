@@ -17,7 +17,7 @@ from sololine.core.chat import Touch
 from sololine.core.content import Context, Deletion, Poll, Target, Text, Undecryptable
 from sololine.core.ids import DEFAULT_TENANT, BotId
 from sololine.core.message import Failure, Status
-from sololine.core.signals import LinkDown
+from sololine.core.signals import LinkDown, LoggedOut
 from sololine.web.shapes.messages import MessageShape
 from sololine.wire.content import write
 from tests.unit.fake_line import ANA, GROUP, image_of, moved, received, remote
@@ -243,6 +243,20 @@ async def test_a_replay_shows_the_message_as_it_is_by_now(
     again = await send(door, bot, {**HOLA, "clientRef": "r"})
 
     assert (again.status_code, again.json()["message"]["status"]) == (200, "sent")
+
+
+async def test_a_request_is_found_again_after_the_bot_was_unlinked(
+    door: httpx2.AsyncClient, gateway: Gateway, bot: BotId
+) -> None:
+    """Else its client would take it for refused, and send it once more."""
+    first = await sent(door, bot, clientRef="r")
+    await move(gateway.store, bot, LoggedOut())
+
+    again = await send(door, bot, {**HOLA, "clientRef": "r"})
+    other = await send(door, bot, {**HOLA, "clientRef": "s"})
+
+    assert again.json()["message"]["id"] == first["id"]
+    assert (other.status_code, other.json()["error"]) == (409, "bot_not_linked")
 
 
 async def test_an_earlier_message_is_answered_and_changed(
@@ -574,6 +588,9 @@ async def test_a_form_without_a_file_is_a_message_too(door: httpx2.AsyncClient, 
         ({"type": "image", "to": TO}, {"file": ("a.png", b"")}, "media"),
         ({"message": "{"}, {"file": ("a.png", PNG)}, "message"),
         ({"message": "[]"}, {"file": ("a.png", PNG)}, "message"),
+        ({"message": "[" * 100_000}, {"file": ("a.png", PNG)}, "message"),
+        ({"type": ["image", "text"], "to": TO}, {"file": ("a.png", PNG)}, "type"),
+        ({"type": "image", "to": TO}, {"photo": ("a.png", PNG)}, "media"),
         ({"type": "image"}, {"file": ("a.png", PNG)}, "to"),
         ({"to": TO}, {"file": ("a.png", PNG)}, "type"),
     ],
@@ -583,7 +600,7 @@ async def test_a_form_that_is_none_of_ours_leaves_nothing(
     bot: BotId,
     media_folder: Path,
     *,
-    data: dict[str, str],
+    data: dict[str, Any],
     files: dict[str, Any],
     field: str,
 ) -> None:
