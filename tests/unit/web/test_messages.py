@@ -340,6 +340,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"mentions": ["x"]}, "invalid_phone_number", "mentions"),
     ({"mentions": [GROUP]}, "invalid_input", "mentions"),
     ({"mentions": ["+34600333444"] * 1025}, "invalid_input", "mentions"),
+    ({"mentions": [1] * 2001}, "invalid_input", "mentions"),
     ({"clientRef": ""}, "invalid_input", "clientRef"),
     ({"clientRef": "x" * 256}, "invalid_input", "clientRef"),
     ({"type": "location", "latitude": 90.1, "longitude": 0}, "invalid_input", "latitude"),

@@ -1,12 +1,16 @@
 """Messages to send, as JSON: one body, whose `type` says what else is in it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
 from sololine.web.shapes.base import Shape, Text
 
 _TO = "A number in any form, 34600111222@c.us, or a group: 120363000000000001@g.us."
+
+LIST_MAX: Final = 2_000
+"""Entries of a list beyond which none is looked at: a large body has room for millions. How many
+make sense is said in `core.draft`."""
 
 
 class Outgoing(Shape):
@@ -16,7 +20,9 @@ class Outgoing(Shape):
         default=None, max_length=64, description="Id of the message that this one answers."
     )
     mentions: list[Text] = Field(
-        default=[], description="Numbers of the people whom the text mentions, as @number."
+        default=[],
+        max_length=LIST_MAX,
+        description="Numbers of the people whom the text mentions, as @number.",
     )
     client_ref: Text | None = Field(
         default=None,
@@ -142,7 +148,7 @@ class ContactOut(OutgoingTo):
 
     type: Literal["contact"]
     contact: CardOut | None = None
-    contacts: list[CardOut] = Field(default=[])
+    contacts: list[CardOut] = Field(default=[], max_length=LIST_MAX)
 
 
 class PollOut(OutgoingTo):
@@ -163,7 +169,7 @@ class PollOut(OutgoingTo):
 
     type: Literal["poll"]
     question: Text
-    options: list[Text] = Field(description="2 to 12.")
+    options: list[Text] = Field(max_length=LIST_MAX, description="2 to 12.")
     choices_max: int = Field(default=1, description="0 for any number of choices.")
 
 
