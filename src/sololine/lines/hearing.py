@@ -112,11 +112,11 @@ class Hearing:
             return
         match message.content:
             case Reaction():
-                self._add(message, told(message, EventType.MESSAGE_REACTION), arrival)
+                self._add(message, told(message, _event_of(message)), arrival)
             case Edit() | Deletion():
                 self._change(message, arrival)
             case _:
-                self._add(message, told(message, EventType.MESSAGE_RECEIVED), arrival)
+                self._add(message, told(message, _event_of(message)), arrival)
                 self._changes.lift(chat, message.id, unread=not message.from_me)
                 self._introduce(message, where)
                 self._freshen(message)
@@ -131,26 +131,38 @@ class Hearing:
         ):
             return
         readable = replace(had, content=message.content, context=message.context)
+        form, event = arrival.form, told(readable, _event_of(readable))
+        changed = self._affected(readable)
+        if changed is not None:
+            readable = replace(readable, content=without_text(readable.content))
+            form, event = None, effect_of(readable.content, changed)
         self._carry(readable)
-        self._changes.put(readable, arrival.form)
-        self._changes.tell(told(readable, EventType.MESSAGE_RECEIVED))
+        self._changes.put(readable, form)
+        self._changes.tell(event)
         self._known[arrival.id] = readable
-        self._freshen(readable)
+        if target_of(readable.content) is None:
+            self._freshen(readable)
 
     def _change(self, message: Message, arrival: Arrival) -> None:
         """Let an edit or a deletion change what it means, if its author may."""
-        target = target_of(message.content)
-        earlier = self._known.get(target.whatsapp_id) if target is not None else None
-        changed = None
-        if earlier is not None and self._same_author(earlier, message):
-            changed = with_effect(self._changes, earlier, message.content, message.at)
+        changed = self._affected(message)
         if changed is None:
             self._add(message, told(message, EventType.MESSAGE_RECEIVED), arrival)
             return
-        self._known[str(changed.whatsapp_id)] = changed
         # What the earlier message says now is told once: deleting it must leave no copy.
         message = replace(message, content=without_text(message.content))
         self._add(message, effect_of(message.content, changed), replace(arrival, form=None))
+
+    def _affected(self, message: Message) -> Message | None:
+        """The earlier message as this one leaves it; None when it changes none."""
+        target = target_of(message.content)
+        earlier = self._known.get(target.whatsapp_id) if target is not None else None
+        if earlier is None or not self._same_author(earlier, message):
+            return None
+        changed = with_effect(self._changes, earlier, message.content, message.at)
+        if changed is not None:
+            self._known[str(changed.whatsapp_id)] = changed
+        return changed
 
     def _same_author(self, earlier: Message, message: Message) -> bool:
         if self._addresses.chat_known_as(earlier.chat) != message.chat:
@@ -283,3 +295,9 @@ class Hearing:
         if sender is not None:
             data["sender"] = masked(sender)
         self._changes.type(had, sender, Event(type=EventType.CHAT_TYPING, data=data))
+
+
+def _event_of(message: Message) -> EventType:
+    """What tells of a message that came, unless it changes an earlier one."""
+    reacts = isinstance(message.content, Reaction)
+    return EventType.MESSAGE_REACTION if reacts else EventType.MESSAGE_RECEIVED

@@ -287,6 +287,32 @@ async def test_what_was_undecryptable_takes_its_place_when_it_is_repeated(bot: O
     assert (await bot.chat(ANA)).unread == 2
 
 
+async def test_a_change_that_could_not_be_read_takes_effect_when_it_can(bot: Online) -> None:
+    """And no rule answers it."""
+    first = bot.says("first")
+    await bot.heard()
+    await bot.train(ALWAYS)
+    unread = [bot.stage.whatsapp.receive_unreadable(bot.device, ANA_JID) for _ in range(3)]
+    await bot.heard()
+    for whatsapp_id, content in zip(
+        unread,
+        (reaction(first, "👍"), edit(first, "second"), deletion(first)),
+        strict=True,
+    ):
+        bot.says(content, id=whatsapp_id)
+        await bot.heard()
+
+    earlier, *changes = await bot.messages()
+    assert earlier.deleted_at is not None
+    assert "second" not in repr([each.content for each in changes])
+    assert [type_ for type_, _ in await bot.events()][-3:] == [
+        "message.reaction",
+        "message.edited",
+        "message.deleted",
+    ]
+    assert await bot.form(earlier.id) is None
+
+
 async def test_nobody_else_takes_an_undecryptable_messages_place(bot: Online) -> None:
     whatsapp_id = bot.stage.whatsapp.receive_unreadable(bot.device, ANA_JID)
     bot.says("hola", BEA_JID, id=whatsapp_id)
