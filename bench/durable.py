@@ -19,7 +19,7 @@ from sololine.clock import SystemClock
 from sololine.core.access import Caller
 from sololine.core.ids import DEFAULT_TENANT, BotId, ProcessId
 from sololine.core.session import State
-from sololine.emulator import letters
+from sololine.emulator.phones import letters
 from sololine.lines.manners import Manners
 from sololine.lines.switchboard import Switchboard
 from sololine.store.migrate import migrate

@@ -22,7 +22,7 @@ import uvicorn
 from bench.durable import plain_inserts, recorded
 from bench.table import Figure, show
 from sololine.cli.logs import configure_logs
-from sololine.emulator import letters
+from sololine.emulator.phones import letters
 from sololine.wire.jid import USER_SERVER, Jid
 from tests.flow.bot import Bot
 from tests.flow.emulator.engine import Engine

@@ -28,10 +28,11 @@ from sololine.core.signals import (
     Signal,
     TypingState,
 )
-from sololine.emulator import faults, mailbox
+from sololine.emulator import faults
 from sololine.emulator.errors import Refused
-from sololine.emulator.groups import Group
-from sololine.emulator.letters import e2e
+from sololine.emulator.people.groups import Group
+from sololine.emulator.phones import mailbox
+from sololine.emulator.phones.letters import e2e
 from sololine.emulator.server import Emulator
 from sololine.engine.link import NeonizeLink
 from sololine.engine.loopback import available, loopback_launch

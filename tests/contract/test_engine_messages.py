@@ -25,7 +25,7 @@ from sololine.core.signals import (
     Unreadable,
     Where,
 )
-from sololine.emulator.letters import e2e
+from sololine.emulator.phones.letters import e2e
 from sololine.engine.port import Link, LinkClosed, NoSuch, NotSent, Profile, SendRefused
 from tests.contract.engine_worlds import (
     DEADLINE_S,

@@ -12,7 +12,7 @@ import pytest
 
 from sololine.core.ids import DeviceId
 from sololine.core.signals import EngineStopped, LinkUp, QrIssued, Received, Signal
-from sololine.emulator.letters import text
+from sololine.emulator.phones.letters import text
 from sololine.emulator.server import Emulator
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.loopback import available, loopback_launch

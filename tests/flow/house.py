@@ -56,7 +56,7 @@ class WhatsApp:
         return (await self.ask("GET", "/health"))["unknown"]
 
     async def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """Use the control interface: `sololine.emulator.control` and its neighbours list it."""
+        """Use the control interface: `sololine.emulator.control.app` and its neighbours list it."""
         content = await self.content(method, path, body, **query)
         return json.loads(content) if content else None
 

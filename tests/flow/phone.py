@@ -9,7 +9,7 @@ from typing import Any
 from tests.flow.house import PATIENCE_S, WhatsApp
 
 Letter = dict[str, Any]
-"""A message as a phone shows it: `sololine.emulator.readings.describe` lists what stands in it."""
+"""A message as a phone shows it: `sololine.emulator.phones.readings` lists what stands in it."""
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Phone:
     # ------------------------------------------------------------------ writing
 
     async def send(self, to: str, type_: str = "text", **words: Any) -> str:
-        """Send a message of a type; its id. `sololine.emulator.orders` lists the words."""
+        """Send a message of a type; its id. `sololine.emulator.control.orders` lists the words."""
         if isinstance(words.get("data"), bytes):
             words["data"] = base64.b64encode(words["data"]).decode()
         order = {"to": to.lstrip("+"), "type": type_, **words}

@@ -14,7 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from sololine import event_loop
-from sololine.emulator.control import control_app
+from sololine.emulator.control.app import control_app
 from sololine.emulator.server import Emulator
 
 

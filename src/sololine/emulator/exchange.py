@@ -12,20 +12,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
-from sololine.emulator import group_life, profile_life, stanzas
-from sololine.emulator.accounts import Companion, DeviceKey
-from sololine.emulator.delivery import Delivery
-from sololine.emulator.device_lists import DeviceLists
+from sololine.emulator.clients import stanzas
 from sololine.emulator.errors import LinkingBroken, PasskeyDemanded, UnknownCode
 from sololine.emulator.facts import Fact, LoginDenied, PrekeysChanged, UnlinkedBy
 from sololine.emulator.faults import Armed, Fault, Faults, PasskeyDemand, Striking, Target
-from sololine.emulator.group_life import GroupLife
-from sololine.emulator.journal import Drawer, Journal
-from sololine.emulator.pairing import Offer, Pairing
-from sololine.emulator.post import Post, Reply
-from sololine.emulator.presences import Presences
-from sololine.emulator.profile_life import ProfileLife
-from sololine.emulator.receipts import Receipts
+from sololine.emulator.mail.delivery import Delivery
+from sololine.emulator.mail.post import Post, Reply
+from sololine.emulator.mail.receipts import Receipts
+from sololine.emulator.people import group_life, profile_life
+from sololine.emulator.people.accounts import Companion, DeviceKey
+from sololine.emulator.people.device_lists import DeviceLists
+from sololine.emulator.people.group_life import GroupLife
+from sololine.emulator.people.pairing import Offer, Pairing
+from sololine.emulator.people.presences import Presences
+from sololine.emulator.people.profile_life import ProfileLife
+from sololine.emulator.storage.journal import Drawer, Journal
 from sololine.emulator.world import World
 from sololine.wire.linking import seal_identity
 from sololine.wire.node import Node

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sololine.emulator.accounts import DeviceKey
+from sololine.emulator.people.accounts import DeviceKey
 
 
 class UnlinkedBy(StrEnum):

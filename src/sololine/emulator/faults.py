@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeVar
 
-from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.errors import InvalidFault
+from sololine.emulator.people.accounts import DeviceKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

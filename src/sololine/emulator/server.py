@@ -9,17 +9,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from sololine.emulator.certificates import Certificates, secret_kept_in
-from sololine.emulator.channel import Channel, ServerIdentity
-from sololine.emulator.connection import Connection
+from sololine.emulator.clients.certificates import Certificates, secret_kept_in
+from sololine.emulator.clients.channel import Channel, ServerIdentity
+from sololine.emulator.clients.connection import Connection
+from sololine.emulator.clients.media_http import MediaDoor
+from sololine.emulator.clients.transport import ConnectionEnded, Doorway, WebSocket
 from sololine.emulator.exchange import Exchange
 from sololine.emulator.facts import Fact
 from sololine.emulator.faults import Slow
-from sololine.emulator.ledger import Ledger
-from sololine.emulator.media_http import MediaDoor
-from sololine.emulator.phone import Phones
-from sololine.emulator.shelf import Shelf
-from sololine.emulator.transport import ConnectionEnded, Doorway, WebSocket
+from sololine.emulator.phones.phone import Phones
+from sololine.emulator.storage.ledger import Ledger
+from sololine.emulator.storage.shelf import Shelf
 from sololine.wire.certificate import issue_chain
 from sololine.wire.curve import KeyPair
 from sololine.wire.errors import WireError

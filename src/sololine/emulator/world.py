@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from sololine.emulator.accounts import PREKEY_SIZE, Account, Companion, DeviceKey
 from sololine.emulator.errors import (
     ExpiredQr,
     InvalidNumber,
@@ -36,9 +35,10 @@ from sololine.emulator.facts import (
     UnlinkedBy,
     WentOffline,
 )
-from sololine.emulator.groups import Group
-from sololine.emulator.pairing import Offer, Pairing, dated_refs
-from sololine.emulator.profiles import Profile
+from sololine.emulator.people.accounts import PREKEY_SIZE, Account, Companion, DeviceKey
+from sololine.emulator.people.groups import Group
+from sololine.emulator.people.pairing import Offer, Pairing, dated_refs
+from sololine.emulator.people.profiles import Profile
 from sololine.wire.curve import KeyPair
 from sololine.wire.jid import LID_SERVER, USER_SERVER, Jid
 from sololine.wire.registration import Registration

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from sololine.emulator.letters import Message
+from sololine.emulator.phones.letters import Message
 from sololine.emulator.server import Emulator
 from sololine.wire import protobuf
 from sololine.wire.jid import Jid

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from sololine.emulator import letters
-from sololine.emulator.letters import Contact, Message, Place, Target
-from sololine.emulator.mailbox import Letter
-from sololine.emulator.phone import Phone
-from sololine.emulator.readings import describe
+from sololine.emulator.phones import letters
+from sololine.emulator.phones.letters import Contact, Message, Place, Target
+from sololine.emulator.phones.mailbox import Letter
+from sololine.emulator.phones.phone import Phone
+from sololine.emulator.phones.readings import describe
 from sololine.emulator.server import Emulator
 from sololine.wire.jid import USER_SERVER, Jid
 from tests.flow.emulator.engine import Engine, NewEngine, Report, messages

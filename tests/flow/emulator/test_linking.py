@@ -5,7 +5,6 @@ import sqlite3
 
 import pytest
 
-from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.errors import (
     ExpiredQr,
     InvalidQr,
@@ -15,6 +14,7 @@ from sololine.emulator.errors import (
     WrongCode,
 )
 from sololine.emulator.facts import Linked, LoginDenied, LoginRefused, Unlinked, UnlinkedBy
+from sololine.emulator.people.accounts import DeviceKey
 from sololine.emulator.server import Emulator
 from tests.flow.emulator.engine import Engine, NewEngine, until
 

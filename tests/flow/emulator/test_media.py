@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from sololine.emulator import letters
 from sololine.emulator.faults import MediaGone, Target, UploadRefused
-from sololine.emulator.letters import Message
-from sololine.emulator.media import Attachment, Kind
-from sololine.emulator.phone import Phone
-from sololine.emulator.readings import attachment, describe
+from sololine.emulator.phones import letters
+from sololine.emulator.phones.letters import Message
+from sololine.emulator.phones.media import Attachment, Kind
+from sololine.emulator.phones.phone import Phone
+from sololine.emulator.phones.readings import attachment, describe
 from sololine.emulator.server import Emulator
 from sololine.wire.jid import USER_SERVER, Jid
 from tests.flow.emulator.engine import Engine, NewEngine, messages

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.exchange import FEW_PREKEYS
 from sololine.emulator.faults import (
     AckError,
@@ -15,10 +14,11 @@ from sololine.emulator.faults import (
     DuplicateDelivery,
     Target,
 )
-from sololine.emulator.groups import Group
-from sololine.emulator.letters import text
-from sololine.emulator.mailbox import Letter, ReceiptKind, TypingState
-from sololine.emulator.phone import Phone
+from sololine.emulator.people.accounts import DeviceKey
+from sololine.emulator.people.groups import Group
+from sololine.emulator.phones.letters import text
+from sololine.emulator.phones.mailbox import Letter, ReceiptKind, TypingState
+from sololine.emulator.phones.phone import Phone
 from sololine.emulator.server import Emulator
 from sololine.wire.jid import GROUP_SERVER, USER_SERVER, Jid
 from tests.flow.emulator.engine import Engine, EngineError, NewEngine, engine_jid, until

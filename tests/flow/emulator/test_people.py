@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from sololine.emulator.letters import text
-from sololine.emulator.phone import Phone
-from sololine.emulator.readings import describe
+from sololine.emulator.phones.letters import text
+from sololine.emulator.phones.phone import Phone
+from sololine.emulator.phones.readings import describe
 from sololine.emulator.server import Emulator
 from sololine.wire.jid import Jid
 from tests.flow.emulator.engine import DEADLINE_S, Engine, NewEngine, engine_jid, messages

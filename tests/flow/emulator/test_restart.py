@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sololine.emulator.accounts import DeviceKey
-from sololine.emulator.ledger import FolderInUse
+from sololine.emulator.people.accounts import DeviceKey
 from sololine.emulator.server import Emulator
+from sololine.emulator.storage.ledger import FolderInUse
 from tests.flow.emulator.engine import Engine
 
 NUMBER = "447441395830"

@@ -11,8 +11,8 @@ from time import time
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from sololine.emulator.bundles import read_bundle
-from sololine.emulator.letters import Message, e2e
+from sololine.emulator.mail.bundles import read_bundle
+from sololine.emulator.phones.letters import Message, e2e
 from sololine.emulator.server import Emulator
 from sololine.wire import binary, framing
 from sololine.wire.curve import KeyPair

@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 
-from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.errors import InvalidFault
 from sololine.emulator.faults import (
     KINDS,
@@ -16,6 +15,7 @@ from sololine.emulator.faults import (
     fault_from,
     words_for,
 )
+from sololine.emulator.people.accounts import DeviceKey
 
 ONE = DeviceKey("447441395830", 1)
 OTHER = DeviceKey("5511900000001", 1)

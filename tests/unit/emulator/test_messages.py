@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from sololine.emulator.accounts import DeviceKey
 from sololine.emulator.errors import PhoneOffline, UnknownGroup, UnknownPhone
 from sololine.emulator.faults import (
     AckError,
@@ -17,11 +16,12 @@ from sololine.emulator.faults import (
     NoAck,
     Target,
 )
-from sololine.emulator.handset import MAX_RETRIES
-from sololine.emulator.letters import text
-from sololine.emulator.mailbox import ReceiptKind
-from sololine.emulator.phone import Phone
-from sololine.emulator.post import participant_hash
+from sololine.emulator.mail.post import participant_hash
+from sololine.emulator.people.accounts import DeviceKey
+from sololine.emulator.phones.handset import MAX_RETRIES
+from sololine.emulator.phones.letters import text
+from sololine.emulator.phones.mailbox import ReceiptKind
+from sololine.emulator.phones.phone import Phone
 from sololine.emulator.server import Emulator
 from sololine.wire.jid import GROUP_SERVER, LID_SERVER, USER_SERVER, Jid
 from sololine.wire.node import Node

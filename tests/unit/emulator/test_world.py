@@ -2,7 +2,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sololine.emulator.accounts import Companion, DeviceKey
 from sololine.emulator.errors import (
     ExpiredQr,
     InvalidNumber,
@@ -20,7 +19,8 @@ from sololine.emulator.facts import (
     UnlinkedBy,
     WentOffline,
 )
-from sololine.emulator.pairing import Pairing
+from sololine.emulator.people.accounts import Companion, DeviceKey
+from sololine.emulator.people.pairing import Pairing
 from sololine.emulator.world import MAX_COMPANIONS, World
 from sololine.wire.curve import KeyPair
 from sololine.wire.jid import Jid

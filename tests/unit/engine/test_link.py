@@ -12,7 +12,7 @@ from sololine.core.ids import DeviceId
 from sololine.core.media import MediaKind
 from sololine.core.message import Failure
 from sololine.core.signals import EngineStopped, LinkUp, LoggedOut, Received, Signal, TypingState
-from sololine.emulator.letters import e2e
+from sololine.emulator.phones.letters import e2e
 from sololine.engine import journal, orders
 from sololine.engine.link import NeonizeLink
 from sololine.engine.neonize import NeonizeEngine

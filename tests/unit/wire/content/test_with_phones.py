@@ -25,10 +25,10 @@ from sololine.core.content import (
     Unsupported,
 )
 from sololine.core.media import MediaKind, Uploaded
-from sololine.emulator import letters
-from sololine.emulator.media import Attachment
-from sololine.emulator.media import Kind as Sealed
-from sololine.emulator.readings import attachment, describe
+from sololine.emulator.phones import letters
+from sololine.emulator.phones.media import Attachment
+from sololine.emulator.phones.media import Kind as Sealed
+from sololine.emulator.phones.readings import attachment, describe
 from sololine.wire.content import Incoming, forward, read, write
 from sololine.wire.content.forms import e2e
 from sololine.wire.jid import Jid

@@ -1,0 +1,1 @@
+"""The control interface, over which other processes play the phones and order faults."""

@@ -1,0 +1,1 @@
+"""How messages, receipts and typing go from device to device."""

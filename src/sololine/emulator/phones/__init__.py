@@ -1,0 +1,1 @@
+"""The phones: what their users write and see, and how they encrypt it."""

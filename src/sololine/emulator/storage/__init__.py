@@ -1,0 +1,1 @@
+"""What outlives the process: accounts and devices, state of phones, media."""
