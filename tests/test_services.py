@@ -77,7 +77,9 @@ def test_no_server_outlives_the_process_that_started_it(
 ) -> None:
     """The fixture is asked for only so that `--skip-services` leaves this test out as well."""
     script = (
-        "import time\n"
+        "import signal, time\n"
+        # Whoever runs the tests in the background of a shell ignores it, and we inherit that.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from tests.servers import Valkey\n"
         "server = Valkey()\n"
         "server.start()\n"
