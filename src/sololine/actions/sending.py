@@ -11,7 +11,7 @@ messages in the order of their `seq`.
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, assert_never
 
@@ -96,47 +96,54 @@ async def send(
         BotNotFound, UserMismatch, NotAllowed: the caller may not use this bot.
     """
     check(draft)
-    async with gateway.store.read() as tx:
-        has = await owned(tx, caller, bot, user)
+    new_id = MessageId(f"msg_{secrets.token_hex(12)}")
+
+    async def looked(
+        tx: Transaction, *, lock: bool
+    ) -> tuple[BotWithSession, _Asked, Message | None]:
+        has = await owned(tx, caller, bot, user, lock=lock)
         chat = await chat_of(tx, has.bot.id, draft, gateway.region)
-        asked = _Asked(
-            id=MessageId(f"msg_{secrets.token_hex(12)}"),
-            draft=draft,
-            chat=chat,
-            key=key,
-            mark=draft.fingerprint(chat),
-        )
+        mark = draft.fingerprint(chat)
+        asked = _Asked(id=new_id, draft=draft, chat=chat, key=key, mark=mark)
         earlier = await _earlier(tx, has.bot.id, asked)
         if earlier is None:
             # Not before: what was accepted is found again, whatever has become of the bot.
             refuse_unlinked(has.session)
-    if earlier is not None:
-        return await _outcome(gateway, earlier, wait_s, replayed=True)
+        return has, asked, earlier
 
-    async with _file(gateway, has, draft, attached) as file:
+    async with AsyncExitStack() as stack:
+        file: Taken | Media | None = None
+        if isinstance(draft.what, SendFile):
+            # Before a file is taken in: whoever may not send shall not fill the disk.
+            async with gateway.store.read() as tx:
+                has, _, earlier = await looked(tx, lock=False)
+            if earlier is not None:
+                return await _outcome(gateway, earlier, wait_s, replayed=True)
+            file = await stack.enter_async_context(_file(gateway, has, draft, attached))
 
-        async def work(tx: Transaction) -> Message:
-            now_has = await owned(tx, caller, bot, user, lock=True)
-            again = await _earlier(tx, now_has.bot.id, asked)
-            if again is not None:
-                return again
-            refuse_unlinked(now_has.session)
-            return await _written(tx, gateway, now_has, asked, file)
+        async def work(tx: Transaction) -> tuple[Message, dict[str, Any]]:
+            has, asked, earlier = await looked(tx, lock=True)
+            message = earlier or await _written(tx, gateway, has, asked, file)
+            (json,) = await shown(tx, [message])
+            return message, json
 
         if isinstance(file, Taken):
             # Set before, and kept when this task is cancelled: then the row may be there.
             file.needed = True
         try:
-            message = await gateway.store.run(work)
+            message, json = await gateway.store.run(work)
         except Exception:
             _let_go(file)
             raise
-        fresh = message.id == asked.id
+        fresh = message.id == new_id
         if not fresh:
             _let_go(file)
     if fresh:
         await gateway.tell(message.tenant, message.bot)
-    return await _outcome(gateway, message, wait_s, replayed=not fresh)
+    if wait_s > 0:
+        return await _outcome(gateway, message, wait_s, replayed=not fresh)
+    settled = message.status is not Status.QUEUED
+    return Accepted(message=json, settled=settled, replayed=not fresh)
 
 
 async def _earlier(tx: Transaction, bot: BotId, asked: _Asked) -> Message | None:
@@ -194,21 +201,22 @@ async def _written(
 async def _outcome(
     gateway: Gateway, message: Message, wait_s: float, *, replayed: bool
 ) -> Accepted:
-    async def now() -> Message:
+    """The message when it is known what became of it, or as it is after `wait_s` seconds."""
+
+    async def seen() -> Accepted:
         async with gateway.store.read() as tx:
             found = await tx.messages.get(message.bot, message.id)
-        if found is None:  # the bot was deleted meanwhile
-            raise MessageNotFound
-        return found
+            if found is None:  # the bot was deleted meanwhile
+                raise MessageNotFound
+            (json,) = await shown(tx, [found])
+        settled = found.status is not Status.QUEUED
+        return Accepted(message=json, settled=settled, replayed=replayed)
 
-    async def settled() -> Message | None:
-        found = await now()
-        return None if found.status is Status.QUEUED else found
+    async def settled() -> Accepted | None:
+        now = await seen()
+        return now if now.settled else None
 
-    found = await gateway.wait_for(settled, wait_s, topic=EVENTS) or await now()
-    async with gateway.store.read() as tx:
-        (json,) = await shown(tx, [found])
-    return Accepted(message=json, settled=found.status is not Status.QUEUED, replayed=replayed)
+    return await gateway.wait_for(settled, wait_s, topic=EVENTS) or await seen()
 
 
 @asynccontextmanager
