@@ -207,7 +207,8 @@ async def _told(bot: Bot, receiver: _Receiver) -> list[float]:
 async def _sent(bot: Bot) -> tuple[list[float], list[float]]:
     """Milliseconds to the arrival at WhatsApp: from the request, and from the answer "accepted".
 
-    One at a time. The second may be negative: the line does not wait for the answer to be read.
+    One at a time, each when the one before is done with. The second may be negative: the line does
+    not wait for the answer to be read.
     """
     ben = await Phone(bot.server.whatsapp, "+34660000002").own()
     await bot.say(ben.number, "hello")
@@ -215,11 +216,12 @@ async def _sent(bot: Bot) -> tuple[list[float], list[float]]:
     for no in range(SENT):
         arriving = _arriving(ben, f"out {no}")
         began = time.perf_counter()
-        await bot.accepted(ben.number, text=f"out {no}")
+        message = await bot.accepted(ben.number, text=f"out {no}")
         answered = time.perf_counter()
         arrived = await arriving
         asked.append((arrived - began) * 1000)
         accepted.append((arrived - answered) * 1000)
+        await bot.until("delivered", message)
     return asked, accepted
 
 
@@ -271,7 +273,9 @@ async def _sent_bare(engine: Engine, phones: WhatsApp) -> list[float]:
     for no in range(SENT):
         arriving = _arriving(cas, f"bare {no}")
         await asyncio.sleep(0.01)  # as long as the API's answer takes in the other figure
+        seen = len(engine.reports)
         began = time.perf_counter()
         await engine.send(to, letters.text(f"bare {no}"))
         took.append((await arriving - began) * 1000)
+        await engine.event("Receipt", after=seen)
     return took
