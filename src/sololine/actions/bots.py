@@ -1,7 +1,6 @@
 """What users do with bots, apart from connecting them."""
 
 import asyncio
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 import structlog
 
+from sololine import new_ids
 from sololine.actions.gateway import Gateway
 from sololine.bus import EVENTS, Notice
 from sololine.core.access import Caller, may_use
@@ -68,7 +68,7 @@ async def create(
     name = _checked(name, "name", NAME_MAX)
     if not name:
         raise InvalidInput("A bot needs a name. Send one in the field name.", field="name")
-    bot_id = BotId(f"bot_{secrets.token_hex(10)}")
+    bot_id = new_ids.bot()
 
     async def work(tx: Transaction) -> BotWithSession:
         bot = Bot(

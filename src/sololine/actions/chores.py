@@ -7,11 +7,11 @@
 A chore lives as long as somebody waits for it: nothing is done for a caller who has left.
 """
 
-import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final, assert_never
 
+from sololine import new_ids
 from sololine.actions.bots import BotWithSession
 from sololine.actions.gateway import Gateway
 from sololine.bus import CHORES, SESSIONS, Notice
@@ -25,7 +25,6 @@ from sololine.core.errors import (
     RefusedByWhatsApp,
     SololineError,
 )
-from sololine.core.ids import ChoreId
 from sololine.core.session import Session, State
 from sololine.store.transaction import Transaction
 
@@ -71,7 +70,7 @@ async def ask(
     """
     refuse_unconnected(asker.session)
     bot = asker.bot
-    chore_id = ChoreId(f"cho_{secrets.token_hex(12)}")
+    chore_id = new_ids.chore()
     lasts = min(LASTS, timedelta(seconds=patience_s))
 
     async def write(tx: Transaction) -> None:

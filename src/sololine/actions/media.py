@@ -8,13 +8,13 @@ A file gets its row in the transaction that accepts what needs it; until then it
 
 import asyncio
 import hashlib
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from sololine import new_ids
 from sololine.actions import chores
 from sololine.actions.bots import BotWithSession, owned
 from sololine.actions.gateway import Gateway
@@ -215,7 +215,7 @@ async def _look(gateway: Gateway, bot: BotId, media: MediaId) -> tuple[Media, Me
 
 @asynccontextmanager
 async def _drafted(gateway: Gateway) -> AsyncIterator[tuple[MediaId, Path]]:
-    media = MediaId(f"med_{secrets.token_hex(12)}")
+    media = new_ids.media()
     draft = await asyncio.to_thread(files_of(gateway).new, media)
     try:
         yield media, draft

@@ -9,12 +9,12 @@ A message of a bot that is linked and offline waits for its connection. A line s
 messages in the order of their `seq`.
 """
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, assert_never
 
+from sololine import new_ids
 from sololine.actions.bots import BotWithSession, owned
 from sololine.actions.chores import refuse_unlinked
 from sololine.actions.composing import chat_of, composed
@@ -96,7 +96,7 @@ async def send(
         BotNotFound, UserMismatch, NotAllowed: the caller may not use this bot.
     """
     check(draft)
-    new_id = MessageId(f"msg_{secrets.token_hex(12)}")
+    new_id = new_ids.message()
 
     async def looked(
         tx: Transaction, *, lock: bool

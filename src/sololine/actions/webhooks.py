@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sololine import new_ids
 from sololine.actions.bots import owned
 from sololine.actions.gateway import Gateway
 from sololine.bus import EVENTS, Notice
@@ -65,7 +66,7 @@ async def create(
         if len(await tx.webhooks.of_tenant(caller.tenant)) >= WEBHOOKS_MAX:
             raise TooMany("webhooks", WEBHOOKS_MAX)
         made = Webhook(
-            id=WebhookId(f"whk_{secrets.token_hex(10)}"),
+            id=new_ids.webhook(),
             tenant=caller.tenant,
             bot=of_bot,
             url=url,

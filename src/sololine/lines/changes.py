@@ -5,7 +5,6 @@ few statements however many messages there are; the events come first, since a m
 the place of its event.
 """
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -45,11 +44,6 @@ class _Touched:
     latest: MessageId | None = None
     had: Chat | None = None
     typed: list[tuple[PersonId, int]] = field(default_factory=list)
-
-
-def new_message_id() -> MessageId:
-    """An id for a message that is not stored yet."""
-    return MessageId(f"msg_{secrets.token_hex(12)}")
 
 
 class Changes:

@@ -13,12 +13,12 @@ deletion leaves is a row that says who wished for it, and the message stays.
 Pure: the bot's earlier messages are given, and what follows is gathered in `Changes`.
 """
 
-import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, assert_never
 
+from sololine import new_ids
 from sololine.core.chat import Chat, ChatId, PersonId, bare_of, is_group, lid_of, masked
 from sololine.core.content import (
     Content,
@@ -32,7 +32,7 @@ from sololine.core.content import (
     target_of,
 )
 from sololine.core.events import Event, EventType
-from sololine.core.ids import MediaId, MessageId
+from sololine.core.ids import MessageId
 from sololine.core.media import Media, Place
 from sololine.core.message import Message, Origin, Status, told
 from sololine.core.signals import (
@@ -43,10 +43,9 @@ from sololine.core.signals import (
 )
 from sololine.lines.addresses import Addresses
 from sololine.lines.arrivals import Arrival, Heard, instant, is_id
-from sololine.lines.changes import Changes, new_message_id
+from sololine.lines.changes import Changes
 from sololine.lines.effects import effect_of, with_effect, without_text
 from sololine.lines.receipts import Early
-from sololine.store.chats import new_chat_ref
 from sololine.wire.content import Incoming, seen_by
 
 _STATUSES: Final = {
@@ -83,7 +82,7 @@ class Hearing:
         self._known = known
         self._chats = dict(chats)
         self._now = now
-        self.fresh: list[MessageId] = []
+        self.fresh = list[MessageId]()
         self.early: list[Early] = []
 
     def hear(self, heard: Heard) -> None:
@@ -224,7 +223,7 @@ class Hearing:
             if sender is None and not is_group(chat):
                 sender = PersonId(chat)
         return Message(
-            id=new_message_id(),
+            id=new_ids.message(),
             tenant=self._changes.tenant,
             bot=self._changes.bot,
             seq=0,
@@ -246,7 +245,7 @@ class Hearing:
         own = self._addresses.own
         match content:
             case File():
-                return replace(content, media=MediaId(f"med_{secrets.token_hex(12)}"))
+                return replace(content, media=new_ids.media())
             case Reaction(to=target):
                 return replace(content, to=seen_by(target, where=where, own=own))
             case Edit(of=target) | Deletion(of=target):
@@ -290,7 +289,7 @@ class Hearing:
         if chat is None or where.from_me:
             return
         sender = self._addresses.person(where.sender, where.sender_other)
-        had = self._chats.setdefault(chat, Chat(id=chat, ref=new_chat_ref()))
+        had = self._chats.setdefault(chat, Chat(id=chat, ref=new_ids.chat_ref()))
         data = {"chatRef": had.ref, "chat": masked(chat), "state": typing.state.value}
         if sender is not None:
             data["sender"] = masked(sender)

@@ -21,6 +21,7 @@ from typing import Final
 
 import structlog
 
+from sololine import new_ids
 from sololine.core import training as trainings
 from sololine.core.chat import Chat, ChatId, is_group
 from sololine.core.content import File, Text, text_of
@@ -32,7 +33,7 @@ from sololine.core.signals import ChatSignal, Typing
 from sololine.engine.port import Link
 from sololine.lines.addresses import Addresses
 from sololine.lines.arrivals import Arrival, Heard, ids_in, lids_in, understood
-from sololine.lines.changes import Changes, new_message_id
+from sololine.lines.changes import Changes
 from sololine.lines.hearing import Hearing
 from sololine.lines.manners import Manners
 from sololine.lines.pen import Pen
@@ -206,7 +207,7 @@ class Inbox:
                 continue
             spoken[message.chat] += 1
             reply = Message(
-                id=new_message_id(),
+                id=new_ids.message(),
                 tenant=message.tenant,
                 bot=message.bot,
                 seq=0,

@@ -1,11 +1,11 @@
 """Chats: a bot's conversations, each a row that messages touch."""
 
-import secrets
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, delete, select, text
 
+from sololine import new_ids
 from sololine.core.chat import Chat, ChatId, Touch
 from sololine.core.ids import BotId, ChatRef, TenantId
 from sololine.store.columns import Row, plain
@@ -109,11 +109,6 @@ class Chats:
         return [_chat(row) for row in await self._connection.rows(statement, values)]
 
 
-def new_chat_ref() -> ChatRef:
-    """What events will call a chat that is not stored yet."""
-    return ChatRef(f"cht_{secrets.token_hex(10)}")
-
-
 async def drop(connection: Connection, bot: BotId) -> None:
     """Delete all chats of a bot that is being deleted."""
     await connection.change(_DROP, {"bot": bot})
@@ -130,7 +125,7 @@ def _columns(bot: BotId, tenant: TenantId, touch: Touch) -> dict[str, Any]:
         "seq": touch.seq,
         "unread": touch.unread,
         "seen": int(touch.seen),
-        "ref": touch.ref or new_chat_ref(),
+        "ref": touch.ref or new_ids.chat_ref(),
         "typing_by": touch.typing_by,
         "typing_since": touch.typing_since,
     }

@@ -8,7 +8,6 @@ A courier takes from each webhook its share, so that one that has fallen behind 
 others, and one that is paused costs nothing.
 """
 
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -24,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from sololine import new_ids
 from sololine.core.events import EventType, LoggedEvent
 from sololine.core.ids import DeliveryId, ProcessId, TenantId, WebhookId
 from sololine.core.webhook import Delivery, DeliveryState, WebhookState, wanting
@@ -271,7 +271,7 @@ async def make(
     rows = [
         _added_columns(
             Delivery(
-                id=DeliveryId(f"dlv_{secrets.token_hex(12)}"),
+                id=new_ids.delivery(),
                 webhook=webhook.id,
                 tenant=event.tenant,
                 seq=event.seq,
