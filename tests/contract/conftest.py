@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from sololine.clock import SystemClock
 from sololine.core.ids import DEFAULT_TENANT
@@ -16,6 +15,7 @@ from sololine.store.store import Store
 from sololine.store.tables import metadata
 from tests.contract.store_scenes import OTHER_TENANT
 from tests.servers import fresh_database
+from tests.sql import by_hand, is_sqlite
 
 
 def _migrate(url: str) -> None:
@@ -64,6 +64,5 @@ async def store(store_url: str) -> AsyncIterator[Store]:
 
 
 async def _empty(store: Store) -> None:
-    if store._database.writer.dialect.name == "postgresql":
-        async with store._database.writer.begin() as connection:
-            await connection.execute(text("TRUNCATE " + ", ".join(metadata.tables)))
+    if not is_sqlite(store):
+        await by_hand(store, "TRUNCATE " + ", ".join(metadata.tables))

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from sololine.core.bot import Bot, Setup
 from sololine.core.errors import InvalidInput
 from sololine.core.events import Event, EventType
 from sololine.core.ids import DEFAULT_TENANT, DEFAULT_USER, BotId, TenantId, UserId
+from sololine.store.errors import Unstorable
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 from tests.contract.store_scenes import (
@@ -49,7 +49,7 @@ async def test_a_bot_is_read_as_it_was_added(store: Store) -> None:
 
 
 async def test_a_bot_needs_a_tenant(store: Store) -> None:
-    with pytest.raises(IntegrityError):
+    with pytest.raises(Unstorable):
         await added(store, TenantId("nobody"))
 
 

@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 
 from sololine.core.advance import Began, Granted, Looked, Refused, advance
 from sololine.core.claim import ClaimKind, Policy, Refuse
@@ -16,7 +14,7 @@ from sololine.core.linking import WINDOW
 from sololine.core.number import Number
 from sololine.core.session import EndReason, Session, State, Wish
 from sololine.core.signals import LinkUp, LoggedOut
-from sololine.store.errors import Fenced, Raced
+from sololine.store.errors import Fenced, Raced, Unstorable
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 from tests.contract.store_scenes import (
@@ -39,6 +37,7 @@ from tests.contract.store_scenes import (
     wants,
     wants_link,
 )
+from tests.sql import by_hand, is_sqlite
 
 
 async def test_a_linked_bot_holds_its_number(store: Store) -> None:
@@ -98,7 +97,7 @@ async def test_of_many_bots_that_link_one_number_at_once_one_gets_it(store: Stor
             before = await locked(tx, bot)
             if await tx.claims.holder(NUMBER) is not None:
                 return None
-            if first and store._database.writer.dialect.name == "postgresql":
+            if first and not is_sqlite(store):
                 # SQLite lets only one transaction come this far.
                 first = False
                 await met.wait()
@@ -116,7 +115,7 @@ async def test_of_many_bots_that_link_one_number_at_once_one_gets_it(store: Stor
     for bot, _ in lines:
         session = await session_of(store, bot)
         assert (session.device is not None) == (bot == claim.bot)
-    if store._database.writer.dialect.name == "postgresql":
+    if not is_sqlite(store):
         assert tries == 2 * len(lines) - 1
 
 
@@ -243,12 +242,6 @@ async def test_a_number_is_one_number_across_tenants(store: Store) -> None:
 # ------------------------------------------------------------------ the law, against raw SQL
 
 
-async def raw(store: Store, *statements: str) -> None:
-    async with store._database.writer.begin() as connection:
-        for statement in statements:
-            await connection.execute(text(statement))
-
-
 def link(bot: BotId, number: Number = NUMBER) -> str:
     return (
         f"UPDATE bot_sessions SET device_id = 'dev', number = '{number.digits}', jid = '', "
@@ -265,64 +258,66 @@ def claim(bot: BotId, number: Number = NUMBER, held: str | None = None) -> str:
 
 async def test_raw_sql_may_link_and_claim_together(store: Store) -> None:
     bot, other = await added(store), await added(store)
-    await raw(store, link(bot), claim(bot))
-    await raw(store, claim(other, OTHER_NUMBER), link(other, OTHER_NUMBER))
+    await by_hand(store, link(bot), claim(bot))
+    await by_hand(store, claim(other, OTHER_NUMBER), link(other, OTHER_NUMBER))
     assert await holder_of(store, NUMBER) is not None
 
 
 async def test_raw_sql_cannot_link_without_a_claim(store: Store) -> None:
     bot = await added(store)
-    with pytest.raises(IntegrityError):
-        await raw(store, link(bot))
+    with pytest.raises(Unstorable):
+        await by_hand(store, link(bot))
     assert (await session_of(store, bot)).device is None
 
 
 async def test_raw_sql_cannot_claim_without_a_link(store: Store) -> None:
     bot = await added(store)
-    with pytest.raises(IntegrityError):
-        await raw(store, claim(bot))
+    with pytest.raises(Unstorable):
+        await by_hand(store, claim(bot))
     assert await holder_of(store, NUMBER) is None
 
 
 async def test_raw_sql_cannot_link_with_the_claim_of_another_bot_or_number(store: Store) -> None:
     bot, other = await added(store), await added(store)
-    with pytest.raises(IntegrityError):
-        await raw(store, link(bot), claim(other))
-    with pytest.raises(IntegrityError):
-        await raw(store, link(bot), claim(bot, OTHER_NUMBER))
-    with pytest.raises(IntegrityError):
-        await raw(store, link(bot), claim(bot, OTHER_NUMBER, held=NUMBER.digits))
+    with pytest.raises(Unstorable):
+        await by_hand(store, link(bot), claim(other))
+    with pytest.raises(Unstorable):
+        await by_hand(store, link(bot), claim(bot, OTHER_NUMBER))
+    with pytest.raises(Unstorable):
+        await by_hand(store, link(bot), claim(bot, OTHER_NUMBER, held=NUMBER.digits))
 
 
 async def test_raw_sql_cannot_link_two_bots_with_one_number(store: Store) -> None:
     bot, other = await added(store), await added(store)
-    await raw(store, link(bot), claim(bot))
-    with pytest.raises(IntegrityError):
-        await raw(store, link(other))
-    with pytest.raises(IntegrityError):
-        await raw(store, link(other), claim(other))
+    await by_hand(store, link(bot), claim(bot))
+    with pytest.raises(Unstorable):
+        await by_hand(store, link(other))
+    with pytest.raises(Unstorable):
+        await by_hand(store, link(other), claim(other))
 
 
 async def test_raw_sql_cannot_take_a_claim_from_under_a_link(store: Store) -> None:
     bot, _ = await linked(store)
-    with pytest.raises(IntegrityError):
-        await raw(store, "DELETE FROM number_claims")
-    with pytest.raises(IntegrityError):
-        await raw(store, f"DELETE FROM bot_sessions WHERE bot_id = '{bot}'")
-    with pytest.raises(IntegrityError):
-        await raw(
+    with pytest.raises(Unstorable):
+        await by_hand(store, "DELETE FROM number_claims")
+    with pytest.raises(Unstorable):
+        await by_hand(store, f"DELETE FROM bot_sessions WHERE bot_id = '{bot}'")
+    with pytest.raises(Unstorable):
+        await by_hand(
             store,
             "UPDATE number_claims SET kind = 'reserved', held_number = NULL, expires_at = 2",
         )
-    with pytest.raises(IntegrityError):
-        await raw(store, f"UPDATE number_claims SET number = '1', held_number = '{NUMBER.digits}'")
+    with pytest.raises(Unstorable):
+        await by_hand(
+            store, f"UPDATE number_claims SET number = '1', held_number = '{NUMBER.digits}'"
+        )
 
 
 async def test_after_a_refused_commit_the_store_goes_on(store: Store) -> None:
     bot = await added(store)
     for _ in range(3):
-        with pytest.raises(IntegrityError):
-            await raw(store, link(bot))
+        with pytest.raises(Unstorable):
+            await by_hand(store, link(bot))
     await linked(store)
 
 
@@ -358,16 +353,16 @@ async def test_the_database_refuses_a_session_that_makes_no_sense(
     store: Store, nonsense: str
 ) -> None:
     bot = await added(store)
-    with pytest.raises(IntegrityError):
-        await raw(store, f"UPDATE bot_sessions SET {nonsense} WHERE bot_id = '{bot}'")
+    with pytest.raises(Unstorable):
+        await by_hand(store, f"UPDATE bot_sessions SET {nonsense} WHERE bot_id = '{bot}'")
 
 
 async def test_the_database_refuses_a_claim_that_makes_no_sense(store: Store) -> None:
     bot = await added(store)
     columns = "number, bot_id, tenant_id, since, kind, held_number, expires_at"
     for nonsense in ("'held', NULL, NULL", "'reserved', NULL, NULL", "'lent', NULL, 2"):
-        with pytest.raises(IntegrityError):
-            await raw(
+        with pytest.raises(Unstorable):
+            await by_hand(
                 store,
                 f"INSERT INTO number_claims ({columns}) "
                 f"VALUES ('1', '{bot}', 'default', 1, {nonsense})",

@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy.exc import DBAPIError
 
 from sololine.core.content import File
 from sololine.core.ids import BotId, MediaId
 from sololine.core.media import Media, MediaKind, Place
-from sololine.store.errors import Raced
+from sololine.store.errors import Raced, Unstorable
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 from tests.contract.store_scenes import added
@@ -76,7 +75,7 @@ async def test_a_file_knows_the_first_message_that_carries_it(store: Store) -> N
 
 async def test_no_message_carries_a_file_that_is_not_there(store: Store) -> None:
     bot = await added(store)
-    with pytest.raises(DBAPIError):
+    with pytest.raises(Unstorable):
         await stored(store, bot, carrying(MediaId("med_no")))
 
 

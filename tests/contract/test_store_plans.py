@@ -5,14 +5,12 @@ PostgreSQL is told to scan only where there is no other way, since it would with
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import event, text
 
 from sololine.core.chat import ChatId, Touch
 from sololine.core.chore import ChoreFailure
@@ -39,6 +37,7 @@ from tests.contract.store_talk import (
     logged,
     stored,
 )
+from tests.sql import is_sqlite, seen
 
 BOT: Final = BotId("bot_a")
 WEBHOOK: Final = WebhookId("whk_a")
@@ -120,33 +119,16 @@ HOT: Final[dict[str, Work]] = {
 }
 
 
-@contextmanager
-def caught(store: Store) -> Iterator[list[tuple[str, Any]]]:
-    """The statements that go to the driver meanwhile, with the values of the first row of each."""
-    statements = list[tuple[str, Any]]()
-
-    def catch(_: Any, __: Any, statement: str, values: Any, ___: Any, many: bool) -> None:  # noqa: FBT001 — SQLAlchemy calls it
-        statements.append((statement, values[0] if many else values))
-
-    engine = store._database.writer.sync_engine
-    event.listen(engine, "before_cursor_execute", catch)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", catch)
-
-
-async def scanned(store: Store, statement: str, values: Any) -> set[str]:
+async def scanned(store: Store, statement: str, values: Sequence[Any]) -> set[str]:
     """The tables that the database would read from end to end."""
-    engine = store._database.writer
-    lite = engine.dialect.name == "sqlite"
-    async with engine.connect() as connection:
-        if not lite:
-            await connection.execute(text("SET LOCAL enable_seqscan = off"))
-        explain = "EXPLAIN QUERY PLAN " if lite else "EXPLAIN "
-        rows = (await connection.exec_driver_sql(explain + statement, values)).all()
-        await connection.rollback()
-    plan = "\n".join(str(row[-1]) for row in rows)
+    lite = is_sqlite(store)
+    begun = await store._database.writer.begin()
+    if not lite:
+        await begun.change("SET LOCAL enable_seqscan = off", ())
+    explain = "EXPLAIN QUERY PLAN " if lite else "EXPLAIN "
+    rows = await begun.rows(explain + statement, values)
+    await begun.end(commit=False)
+    plan = "\n".join(str(list(row.values())[-1]) for row in rows)
     scans = r"^SCAN (\w+)" if lite else r"Seq Scan on (\w+)"
     found = set(re.findall(scans, plan, re.MULTILINE))
     # One page of a bot may begin anywhere; nothing else is looked for among all its messages.
@@ -160,20 +142,18 @@ async def test_it_is_found_by_an_index(store: Store, asks: str) -> None:
     await store.run(_bot)
     await hooked(store)
     await stored(store, BOT, {}, make=asked)
-    with caught(store) as statements:
+    with seen(store) as sight:
         await store.run(HOT[asks])
     found = {
         (table, statement)
-        for statement, values in statements
+        for statement, values in sight.statements
         if not statement.startswith(("BEGIN", "DELETE"))
         for table in await scanned(store, statement, values)
     }
-    assert statements
+    assert sight.statements
     assert not {(table, statement) for table, statement in found if table not in SMALL}
 
 
 async def test_a_scan_would_be_noticed(store: Store) -> None:
-    with caught(store) as statements:
-        async with store._database.writer.begin() as connection:
-            await connection.execute(text("SELECT id FROM messages WHERE sender_name = 'Ana'"))
-    assert await scanned(store, *statements[-1]) == {"messages"}
+    statement = "SELECT id FROM messages WHERE sender_name = 'Ana'"
+    assert await scanned(store, statement, ()) == {"messages"}

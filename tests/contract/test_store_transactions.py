@@ -1,15 +1,16 @@
 """Transactions: all or nothing, in the database's time, and again when they met."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError
 
 from sololine.clock import SystemClock
 from sololine.core.events import Event, EventType
@@ -17,7 +18,7 @@ from sololine.core.ids import DEFAULT_TENANT, BotId
 from sololine.core.linking import Code, Method
 from sololine.core.number import Number
 from sololine.core.session import Wish
-from sololine.store.errors import Raced
+from sololine.store.errors import DatabaseError, Raced
 from sololine.store.postgres import CONNECTIONS
 from sololine.store.store import TRIES, Store
 from sololine.store.transaction import Transaction
@@ -30,6 +31,7 @@ from tests.contract.store_scenes import (
     session_of,
     wants,
 )
+from tests.sql import by_hand, is_sqlite
 
 CREATED = Event(type=EventType.BOT_CREATED)
 
@@ -97,7 +99,7 @@ async def test_transactions_that_wait_for_each_other_both_succeed(store: Store) 
     tries = 0
 
     async def lock(first: BotId, second: BotId) -> None:
-        met = store._database.writer.dialect.name == "sqlite"
+        met = is_sqlite(store)
 
         async def work(tx: Transaction) -> None:
             nonlocal met, tries
@@ -111,12 +113,12 @@ async def test_transactions_that_wait_for_each_other_both_succeed(store: Store) 
         await store.run(work)
 
     await asyncio.gather(lock(one, two), lock(two, one))
-    assert tries == (2 if store._database.writer.dialect.name == "sqlite" else 3)
+    assert tries == (2 if is_sqlite(store) else 3)
 
 
 async def test_reading_transactions_write_and_lock_nothing(store: Store) -> None:
     bot = await added(store)
-    with pytest.raises(DBAPIError):
+    with pytest.raises(DatabaseError):
         async with store.read() as tx:
             await tx.events.append(DEFAULT_TENANT, bot, CREATED)
     with pytest.raises(RuntimeError, match=r"^a reading transaction locks nothing"):
@@ -174,7 +176,9 @@ async def test_writers_of_two_stores_on_one_database_take_turns(
     assert (await session_of(store, bot)).intent.no == 40
 
 
-async def test_cancelled_work_is_undone_and_blocks_nobody(store: Store) -> None:
+async def test_cancelled_work_is_undone_and_blocks_nobody(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bot = await added(store)
 
     async def count() -> None:
@@ -184,8 +188,9 @@ async def test_cancelled_work_is_undone_and_blocks_nobody(store: Store) -> None:
 
         await store.run(work)
 
-    engine, connected = store._database.writer, list[object]()
-    event.listen(engine.sync_engine, "connect", lambda *made: connected.append(made))
+    connected = list[object]()
+    for driver in (sqlite3, asyncpg):
+        monkeypatch.setattr(driver, "connect", _counting(driver.connect, connected))
     for yields in range(40):
         task = asyncio.create_task(count())
         for _ in range(yields):
@@ -197,7 +202,7 @@ async def test_cancelled_work_is_undone_and_blocks_nobody(store: Store) -> None:
         last = await tx.events.last(DEFAULT_TENANT)
         assert len(await tx.events.after(DEFAULT_TENANT, 0, limit=100)) == last >= 1
     # No connection was thrown away: each goes back to the pool, behind the cancelled one's back.
-    assert len(connected) <= (0 if engine.dialect.name == "sqlite" else CONNECTIONS)
+    assert len(connected) <= (1 if is_sqlite(store) else CONNECTIONS)
 
 
 async def test_who_is_cancelled_while_it_waits_for_a_lock_stops_at_once(store: Store) -> None:
@@ -249,7 +254,7 @@ async def test_other_errors_of_the_database_are_not_tried_again(store: Store) ->
         await tx.bots.add(bot)
         await tx.bots.add(bot)
 
-    with pytest.raises(DBAPIError):
+    with pytest.raises(DatabaseError):
         await store.run(work)
     assert tries == 1
 
@@ -279,7 +284,7 @@ async def test_errors_of_the_database_show_no_values(store: Store) -> None:
         await tx.bots.add(new_bot(tx.now, name="secret \ud800"))
 
     for work in (break_a_check, break_a_key, break_the_law, break_the_encoding):
-        with pytest.raises((DBAPIError, UnicodeEncodeError)) as caught:
+        with pytest.raises((DatabaseError, UnicodeEncodeError)) as caught:
             await store.run(work)
         shown = "".join(traceback.format_exception(caught.value))
         source = {line.strip() for line in shown.splitlines() if line.startswith("    ")}
@@ -290,17 +295,14 @@ async def test_errors_of_the_database_show_no_values(store: Store) -> None:
 async def test_a_connection_that_died_is_replaced(store: Store) -> None:
     """A restart of PostgreSQL ends them all; SQLite has none that could die."""
     await store.run(lambda tx: tx.tenants.exists(DEFAULT_TENANT))
-    if store._database.writer.dialect.name == "postgresql":
-        async with store._database.writer.connect() as connection:
-            await connection.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-            )
-            await connection.rollback()
-            async with store.read() as tx:
-                assert await tx.tenants.exists(DEFAULT_TENANT)
+    if not is_sqlite(store):
+        await by_hand(
+            store,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        async with store.read() as tx:
+            assert await tx.tenants.exists(DEFAULT_TENANT)
     assert await store.run(lambda tx: tx.tenants.exists(DEFAULT_TENANT))
 
 
@@ -323,6 +325,14 @@ async def test_a_program_that_does_not_close_its_store_ends_all_the_same(store_u
     out, _ = await asyncio.wait_for(process.communicate(), 30)
     assert out == b"done\n"
     assert process.returncode == 0
+
+
+def _counting(connect: Callable[..., object], made: list[object]) -> Callable[..., object]:
+    def counted(*args: object, **settings: object) -> object:
+        made.append(args)
+        return connect(*args, **settings)
+
+    return counted
 
 
 async def _value(value: datetime) -> datetime:

@@ -14,6 +14,7 @@ from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 from tests.contract.store_scenes import OTHER_TENANT, added
 from tests.contract.store_talk import happened, hooked, logged
+from tests.sql import is_sqlite
 
 
 async def webhook_of(store: Store, webhook: Webhook) -> Webhook | None:
@@ -88,7 +89,7 @@ async def test_what_two_change_at_once_is_changed_twice(store: Store) -> None:
 
 async def test_events_are_appended_while_a_webhook_is_locked(store: Store) -> None:
     """A courier that settles does not hold up a tenant's log. SQLite has one writer anyway."""
-    if store._database.writer.dialect.name == "sqlite":
+    if is_sqlite(store):
         return
     webhook, bot = await hooked(store), await added(store)
 

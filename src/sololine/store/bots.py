@@ -24,6 +24,7 @@ from sololine.store.columns import Row, instant, millis
 from sololine.store.connection import Connection
 from sololine.store.session_rows import intent_columns, life_columns, session_of
 from sololine.store.sessions import LOCK
+from sololine.store.statements import narrowed
 from sololine.store.tables import bot_sessions, bots
 
 _SESSION_COLUMNS: Final = [column for column in bot_sessions.c if column.name not in bots.c]
@@ -99,7 +100,7 @@ class Bots:
         self, statement: Select[Any], values: Row, after: BotId | None, limit: int
     ) -> list[tuple[Bot, Session]]:
         if after is not None:
-            statement, values = statement.where(_AFTER), {**values, "last": after}
+            statement, values = narrowed(statement, _AFTER), {**values, "last": after}
         rows = await self._connection.rows(statement, {**values, "page": limit})
         if after is not None and not rows and await self.get(after) is None:
             raise InvalidInput(

@@ -10,6 +10,7 @@ from sololine.core.chat import Chat, ChatId, Touch
 from sololine.core.ids import BotId, ChatRef, TenantId
 from sololine.store.columns import Row, plain
 from sololine.store.connection import Connection
+from sololine.store.statements import narrowed
 from sololine.store.tables import chats
 
 _row: Final = chats.c
@@ -69,7 +70,7 @@ class Chats:
             merged[touch.id] = touch if before is None else before.then(touch)
         # In the order of their keys, so that no two transactions wait in a circle.
         rows = [_columns(bot, tenant, merged[chat]) for chat in sorted(merged)]
-        await self._connection.add(_TOUCH, rows)
+        await self._connection.add(_TOUCH, *rows)
 
     async def get(self, bot: BotId, chat: ChatId) -> Chat | None:
         """The bot's chat of this name."""
@@ -105,7 +106,7 @@ class Chats:
         """
         statement, values = _PAGE, dict[str, Any](bot=bot, page=limit)
         if before is not None:
-            statement, values["before"] = statement.where(_BEFORE), before
+            statement, values["before"] = narrowed(statement, _BEFORE), before
         return [_chat(row) for row in await self._connection.rows(statement, values)]
 
 

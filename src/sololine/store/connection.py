@@ -1,19 +1,20 @@
 """A connection within one transaction: the door through which all statements go."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Executable
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Executable
 
 from sololine.core.ids import BotId
 from sololine.store.columns import Row
-from sololine.store.database import Database
+from sololine.store.database import Begun
 from sololine.store.errands import Errands
-from sololine.store.errors import Raced
+from sololine.store.errors import Clash, Raced
+from sololine.store.statements import Statements, Values
+
+T = TypeVar("T")
 
 
 class Connection:
@@ -25,17 +26,17 @@ class Connection:
 
     def __init__(
         self,
-        connection: AsyncConnection,
-        database: Database,
+        begun: Begun,
+        statements: Statements,
         errands: Errands,
         now: datetime,
         *,
         writes: bool,
     ) -> None:
-        self._connection = connection
-        self._database = database
+        self._begun = begun
+        self._statements = statements
         self._errands = errands
-        self._asked: asyncio.Task[CursorResult[Any]] | None = None
+        self._asked: asyncio.Task[Any] | None = None
         self._writes = writes
         self._locked: set[BotId] = set()
         self._counting = False
@@ -44,56 +45,51 @@ class Connection:
 
     # --- statements
 
-    async def rows(
-        self, statement: Executable, values: Mapping[str, Any] | None = None
-    ) -> Sequence[Row]:
+    async def rows(self, statement: Executable, values: Values) -> Sequence[Row]:
         """All rows that `statement` returns."""
-        return (await self._execute(statement, values)).mappings().all()
+        sql, ordered = self._statements.one(statement, values)
+        return await self._ask(self._begun.rows(sql, ordered))
 
-    async def row(
-        self, statement: Executable, values: Mapping[str, Any] | None = None
-    ) -> Row | None:
+    async def row(self, statement: Executable, values: Values) -> Row | None:
         """The only row that `statement` returns, or None when it returns none."""
-        return (await self._execute(statement, values)).mappings().one_or_none()
+        rows = await self.rows(statement, values)
+        if len(rows) > 1:
+            raise RuntimeError("a statement returned more than the one row that there may be")
+        return rows[0] if rows else None
 
-    async def change(
-        self,
-        statement: Executable,
-        values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-    ) -> int:
-        """Write; returns how many rows were changed (not told for a sequence of values)."""
-        return (await self._execute(statement, values)).rowcount
+    async def change(self, statement: Executable, values: Values) -> int:
+        """Write; returns how many rows were changed."""
+        sql, ordered = self._statements.one(statement, values)
+        return await self._ask(self._begun.change(sql, ordered))
 
-    async def add(
-        self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]
-    ) -> None:
-        """Write new rows, or delete some, where others may do the same.
+    async def change_each(self, statement: Executable, rows: Sequence[Values]) -> None:
+        """Write once for each of several rows of values, which all have the same names."""
+        if len(rows) == 1:
+            await self.change(statement, rows[0])
+        elif rows:
+            sql, ordered = self._statements.each(statement, rows)
+            await self._ask(self._begun.change_each(sql, ordered))
+
+    async def add(self, statement: Executable, *rows: Values) -> None:
+        """Write rows, or delete some, where others may do the same.
 
         Raises:
             Raced: a unique key is taken, or what a row points at is gone (or still pointed at).
         """
         try:
-            await self._execute(statement, values)
-        except DBAPIError as error:
-            if self._database.clashes(error):
-                raise Raced("somebody else wrote or deleted what this rests on") from error
-            raise
+            await self.change_each(statement, rows)
+        except Clash as error:
+            raise Raced("somebody else wrote or deleted what this rests on") from error
 
-    async def _execute(
-        self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
-    ) -> CursorResult[Any]:
-        self._asked = self._errands.send(self._connection.execute(statement, values))
-        return await asyncio.shield(self._asked)
+    async def _ask(self, asking: Coroutine[Any, Any, T]) -> T:
+        self._asked = asked = self._errands.send(asking)
+        return await asyncio.shield(asked)
 
     async def end(self, *, commit: bool) -> None:
         """Commit or undo, and give the connection back; a statement under way is waited for."""
-        try:
-            if self._asked is not None and not self._asked.done():
-                await asyncio.wait([self._asked])
-            if commit:
-                await self._connection.commit()
-        finally:
-            await self._connection.close()
+        if self._asked is not None and not self._asked.done():
+            await asyncio.wait([self._asked])
+        await self._begun.end(commit=commit)
 
     # --- the order of locks: sessions, claims, the tenant's counter, all that comes last
 

@@ -29,6 +29,7 @@ from sololine.core.ids import DeliveryId, ProcessId, TenantId, WebhookId
 from sololine.core.webhook import Delivery, DeliveryState, WebhookState, wanting
 from sololine.store.columns import Row, instant, millis
 from sololine.store.connection import Connection
+from sololine.store.statements import narrowed
 from sololine.store.tables import deliveries, webhooks
 from sololine.store.webhooks import of_tenant
 
@@ -190,7 +191,7 @@ class Deliveries:
         rows = [
             {"delivery": each.id, "process": process, **_saved_columns(each)} for each in ordered
         ]
-        await self._connection.change(_SAVE, rows)
+        await self._connection.change_each(_SAVE, rows)
 
     async def release(self, process: ProcessId) -> int:
         """Give back all that a process of this name has taken; returns how many."""
@@ -239,9 +240,9 @@ class Deliveries:
         statement = _PAGE
         values = dict[str, Any](tenant=tenant, webhook=webhook, page=limit)
         if before is not None:
-            statement, values["before"] = statement.where(_BEFORE), before
+            statement, values["before"] = narrowed(statement, _BEFORE), before
         if state is not None:
-            statement, values["in_state"] = statement.where(_IN_STATE), state.value
+            statement, values["in_state"] = narrowed(statement, _IN_STATE), state.value
         return [_delivery(row) for row in await self._connection.rows(statement, values)]
 
     async def redrive(
@@ -284,7 +285,7 @@ async def make(
         for webhook in wanting(found, event.type, event.bot, only)
     ]
     if rows:
-        await connection.add(_MAKE, rows)
+        await connection.add(_MAKE, *rows)
 
 
 def _added_columns(delivery: Delivery) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sololine.core.ids import BotId, TenantId, WebhookId
 from sololine.store import counter, deliveries
 from sololine.store.columns import Row, instant, json_data, json_text, millis
 from sololine.store.connection import Connection
+from sololine.store.statements import narrowed
 from sololine.store.tables import events, tenants
 
 _APPEND: Final = insert(events)
@@ -78,7 +79,7 @@ class Events:
             )
             for seq, event in enumerate(events, first)
         ]
-        await self._connection.change(_APPEND, [_columns(event) for event in logged])
+        await self._connection.change_each(_APPEND, [_columns(event) for event in logged])
         await deliveries.make(self._connection, logged, only)
         return logged
 
@@ -108,10 +109,10 @@ class Events:
         """
         statement, values = _AFTER, {"tenant": tenant, "place": seq, "page": limit}
         if bot is not None:
-            statement = statement.where(_OF_BOT)
+            statement = narrowed(statement, _OF_BOT)
             values["bot"] = bot
         if types is not None:
-            statement = statement.where(_OF_TYPES)
+            statement = narrowed(statement, _OF_TYPES)
             values["types"] = sorted(types)
         return [_logged(row) for row in await self._connection.rows(statement, values)]
 

@@ -42,7 +42,7 @@ class Media:
             Raced: one of the ids is taken, or the bot is gone.
         """
         if media:
-            await self._connection.add(_ADD, [_added_columns(file) for file in media])
+            await self._connection.add(_ADD, *(_added_columns(file) for file in media))
 
     async def get(self, bot: BotId, media: MediaId) -> File | None:
         """The bot's file with this id."""

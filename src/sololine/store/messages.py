@@ -18,6 +18,7 @@ from sololine.core.message import Message
 from sololine.store.columns import millis
 from sololine.store.connection import Connection
 from sololine.store.message_rows import added_columns, message_of, saved_columns
+from sololine.store.statements import narrowed
 from sololine.store.tables import bots, message_forms, messages
 
 _row: Final = messages.c
@@ -96,9 +97,9 @@ class Messages:
         """
         if messages:
             self._connection.comes_last()
-            await self._connection.add(_ADD, [added_columns(message) for message in messages])
+            await self._connection.add(_ADD, *(added_columns(message) for message in messages))
         if forms:
-            await self._connection.add(_ADD_FORM, _form_columns(forms))
+            await self._connection.add(_ADD_FORM, *_form_columns(forms))
 
     async def save(
         self, messages: Sequence[Message], forms: Mapping[MessageId, bytes] | None = None
@@ -116,14 +117,14 @@ class Messages:
             ordered = sorted(messages, key=lambda message: message.id)
             await self._connection.add(
                 _SAVE,
-                [
+                *(
                     {"message": message.id, "bot": message.bot, **saved_columns(message)}
                     for message in ordered
-                ],
+                ),
             )
         if forms:
             self._connection.comes_last()
-            await self._connection.add(_SAVE_FORM, _form_columns(forms))
+            await self._connection.add(_SAVE_FORM, *_form_columns(forms))
 
     async def get(self, bot: BotId, message: MessageId) -> Message | None:
         """The bot's message with this id."""
@@ -201,11 +202,11 @@ class Messages:
         """
         statement, values = _PAGE, dict[str, Any](bot=bot, page=limit)
         if chat is not None:
-            statement, values["in_chat"] = statement.where(_IN_CHAT), chat
+            statement, values["in_chat"] = narrowed(statement, _IN_CHAT), chat
         if before is not None:
-            statement, values["before"] = statement.where(_BEFORE), before
+            statement, values["before"] = narrowed(statement, _BEFORE), before
         if kinds is not None:
-            statement, values["kinds"] = statement.where(_OF_KINDS), sorted(kinds)
+            statement, values["kinds"] = narrowed(statement, _OF_KINDS), sorted(kinds)
         return await self._found(statement, values)
 
     async def reactions(

@@ -5,12 +5,13 @@ from typing import Final
 from sqlalchemy import Connection, inspect, text
 
 from sololine.store.address import alone_in
-from sololine.store.errors import SchemaBehind
+from sololine.store.database import Database
+from sololine.store.errors import NoSuchTable, SchemaBehind
 
 HEAD: Final = "0002"
 """The newest revision in `migrations/versions`; a test holds the two together."""
 
-_FOUND: Final = text("SELECT version_num FROM alembic_version")
+_FOUND: Final = "SELECT version_num FROM alembic_version"
 
 
 async def migrate(url: str) -> None:
@@ -28,9 +29,16 @@ async def migrate(url: str) -> None:
         await connection.run_sync(upgrade)
 
 
-def check_revision(connection: Connection) -> None:
+async def check_revision(database: Database) -> None:
     """Raise SchemaBehind unless the database has been upgraded to this version, or to a newer."""
-    found = _revision(connection)
+    begun = await database.reader.begin()
+    try:
+        rows = await begun.rows(_FOUND, ())
+        found = rows[0]["version_num"] if rows else None
+    except NoSuchTable:
+        found = None
+    finally:
+        await begun.end(commit=False)
     if found == HEAD:
         return
     from sololine.store.revisions import is_newer, script_directory  # noqa: PLC0415 — see `migrate`
@@ -42,5 +50,5 @@ def check_revision(connection: Connection) -> None:
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(_FOUND).scalar()
+    found: str | None = connection.execute(text(_FOUND)).scalar()
     return found

@@ -6,27 +6,33 @@ a process that was stopped in the middle of a transaction does not hold its lock
 """
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, cast
 
 import asyncpg
-from sqlalchemy import URL, event, text
-from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import URL, text
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from sololine.store.columns import instant
+from sololine.store.columns import Row
 from sololine.store.database import Database
+from sololine.store.errors import Busy, Clash, DatabaseError, NoSuchTable, Unstorable
 
-CONNECTIONS: Final = 10
-"""Connections kept open by a process."""
+CONNECTIONS: Final = 20
+"""Connections of a process at most."""
 
-CONNECTIONS_MAX: Final = 20
+UNUSED_FOR_S: Final = 300
+"""After how long a connection that nobody uses is closed."""
+
 CONNECT_TIMEOUT_S: Final = 10
 STATEMENT_TIMEOUT_S: Final = 15
 """How long an answer is waited for: after that the network is taken for dead."""
+WAIT_TIMEOUT_S: Final = 30
+"""How long a transaction waits for a connection."""
+
+STATEMENTS_KEPT: Final = 500
+"""Statements that a connection keeps prepared."""
 
 _SETTINGS: Final = {
     "application_name": "sololine",
@@ -37,6 +43,7 @@ _SETTINGS: Final = {
 }
 
 _PASSING: Final = {
+    "0A000",  # the schema was upgraded, and a prepared statement is of the one before
     "40001",  # serialization failure
     "40P01",  # deadlock; this transaction was chosen to give way
     "55P03",  # a lock was not to be had in time
@@ -54,9 +61,14 @@ _DATA: Final = {
 }
 """Classes of errors that are about the data."""
 
+_NO_TABLE: Final = "42P01"
+
 _ARGUMENT: Final = re.compile(r"(invalid input for query argument \$\d+): .*", re.DOTALL)
 
-_NOW: Final = text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+_DRIVERS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+"""What the driver raises, time-outs and lost connections among it."""
+
+_NOW: Final = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 _MIGRATION_LOCK: Final = text("SELECT pg_advisory_xact_lock(7656119765611976)")
 
@@ -75,23 +87,28 @@ class _PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
 
 def open_postgres(url: URL) -> Database:
     """Open the database that `url` names; it connects when it is first used."""
-    engine = _engine(url, _SETTINGS, timeout_s=STATEMENT_TIMEOUT_S)
+    pool = _Pool(url)
     return Database(
-        writer=engine,
-        reader=engine.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        ),
-        now=_now,
-        passes=_passes,
-        clashes=_clashes,
-        refuses=_refuses,
+        dialect=PGDialect_asyncpg(),  # type: ignore[no-untyped-call]  # it says no types
+        writer=_Connections(pool, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"),
+        reader=_Connections(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
     )
 
 
 @asynccontextmanager
 async def alone_in_postgres(url: URL) -> AsyncIterator[AsyncConnection]:
     """A transaction to change the schema in; whoever comes second waits at its begin."""
-    engine = _engine(url, {"application_name": "sololine migrate"})
+
+    async def connect() -> Any:
+        settings = {"application_name": "sololine migrate"}
+        return await asyncpg.connect(
+            _dsn(url),
+            timeout=CONNECT_TIMEOUT_S,
+            server_settings=settings,
+            connection_class=_PlainConnection,
+        )
+
+    engine = create_async_engine(URL.create("postgresql+asyncpg"), async_creator=connect)
     try:
         async with engine.begin() as connection:
             await connection.execute(_MIGRATION_LOCK)
@@ -100,58 +117,143 @@ async def alone_in_postgres(url: URL) -> AsyncIterator[AsyncConnection]:
         await engine.dispose()
 
 
-def _engine(url: URL, settings: dict[str, str], timeout_s: float | None = None) -> AsyncEngine:
-    # asyncpg reads the URL itself: it knows what operators write into it (sslmode, several hosts,
-    # a password file), and SQLAlchemy does not.
-    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-    async def connect() -> Any:
-        return await asyncpg.connect(
-            dsn,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=timeout_s,
-            server_settings=settings,
-            connection_class=_PlainConnection,
-        )
-
-    engine = create_async_engine(
-        URL.create("postgresql+asyncpg"),
-        async_creator=connect,
-        pool_size=CONNECTIONS,
-        max_overflow=CONNECTIONS_MAX - CONNECTIONS,
-        pool_pre_ping=True,  # a connection may have died unseen: a restart, a failover, a firewall
-        hide_parameters=True,
-    )
-    event.listen(engine.sync_engine, "handle_error", _hide_values)
-    return engine
+def _dsn(url: URL) -> str:
+    """The URL for asyncpg to read: it knows what operators write into it, as sslmode or hosts."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def _hide_values(context: ExceptionContext) -> None:
-    """Leave out of an error what the row or the statement held: codes, numbers, names."""
-    raised = context.original_exception
-    for error in (raised, raised.__cause__):
+class _Pool:
+    """The connections of the process, for reading and for writing."""
+
+    def __init__(self, url: URL) -> None:
+        self._dsn = _dsn(url)
+        self._pool: asyncpg.Pool | None = None
+
+    async def take(self) -> Any:
+        if self._pool is None:
+            # It connects to nobody yet, so nobody else comes in between.
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                connect=asyncpg.connect,
+                reset=_as_it_is,
+                min_size=0,
+                max_size=CONNECTIONS,
+                max_inactive_connection_lifetime=UNUSED_FOR_S,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=STATEMENT_TIMEOUT_S,
+                statement_cache_size=STATEMENTS_KEPT,
+                server_settings=_SETTINGS,
+            )
+        return await self._pool.acquire(timeout=WAIT_TIMEOUT_S)
+
+    async def give_back(self, connection: Any) -> None:
+        if self._pool is not None:
+            await self._pool.release(connection)
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+
+class _Dead(ConnectionError):
+    """A connection could not begin: a failover, or a firewall, of which nobody told us."""
+
+
+class _Connections:
+    """The pool, for one kind of transaction."""
+
+    def __init__(self, pool: _Pool, begin: str) -> None:
+        self._pool = pool
+        self._begin = begin
+
+    async def begin(self) -> "_Begun":
+        with _failures():
+            try:
+                connection = await self._begun()
+            except _Dead:
+                connection = await self._begun()
+        return _Begun(connection, self._pool)
+
+    async def _begun(self) -> Any:
+        """A connection in a transaction. Raises _Dead for one that may have died unseen."""
+        connection = await self._pool.take()
+        try:
+            await connection.execute(self._begin)
+        except BaseException as error:
+            connection.terminate()
+            await self._pool.give_back(connection)
+            if isinstance(error, _DRIVERS):
+                raise _Dead(str(error)) from error
+            raise
+        return connection
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
+class _Begun:
+    """A transaction on one of the connections."""
+
+    def __init__(self, connection: Any, pool: _Pool) -> None:
+        self._connection = connection
+        self._pool = pool
+
+    async def now(self) -> int:
+        # Not now(), which is when the transaction began: one that waited would live in the past.
+        with _failures():
+            return cast("int", await self._connection.fetchval(_NOW))
+
+    async def rows(self, sql: str, values: Sequence[Any]) -> Sequence[Row]:
+        with _failures():
+            return cast("Sequence[Row]", await self._connection.fetch(sql, *values))
+
+    async def change(self, sql: str, values: Sequence[Any]) -> int:
+        with _failures():
+            status: str = await self._connection.execute(sql, *values)
+        count = status.rpartition(" ")[2]  # "INSERT 0 1", "UPDATE 3", "TRUNCATE TABLE"
+        return int(count) if count.isdecimal() else 0
+
+    async def change_each(self, sql: str, values: Sequence[Sequence[Any]]) -> None:
+        with _failures():
+            await self._connection.executemany(sql, values)
+
+    async def end(self, *, commit: bool) -> None:
+        with _failures():
+            try:
+                await self._connection.execute("COMMIT" if commit else "ROLLBACK")
+            except BaseException:
+                if self._connection.is_in_transaction():
+                    self._connection.terminate()
+                raise
+            finally:
+                await self._pool.give_back(self._connection)
+
+
+async def _as_it_is(_: object) -> None:
+    """A connection goes back after its transaction's end, and no transaction leaves a trace."""
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Tell what the driver says in the store's own words."""
+    try:
+        yield
+    except _DRIVERS as error:
+        # Of what the row or the statement held nothing goes on: codes, numbers, names.
         if getattr(error, "detail", None) is not None:
             error.detail = None  # type: ignore[union-attr]  # looked up just now
-    for error in (context.sqlalchemy_exception, raised, raised.__cause__):
-        if error is not None:
-            error.args = tuple(_ARGUMENT.sub(r"\1", str(arg)) for arg in error.args)
+        error.args = tuple(_ARGUMENT.sub(r"\1", str(arg)) for arg in error.args)
+        raise _failure(error) from error
 
 
-async def _now(connection: AsyncConnection) -> datetime:
-    # Not now(), which is when the transaction began: one that waited would live in the past.
-    milliseconds: int = (await connection.execute(_NOW)).scalar_one()
-    return instant(milliseconds)
-
-
-def _passes(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in _PASSING
-
-
-def _clashes(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in _CLASHES
-
-
-def _refuses(error: DBAPIError) -> bool:
-    # The driver itself refuses what its type cannot hold, before it asks the database.
-    by_driver = isinstance(getattr(error.orig, "__cause__", None), asyncpg.DataError)
-    return by_driver or (getattr(error.orig, "sqlstate", None) or "")[:2] in _DATA
+def _failure(error: Exception) -> DatabaseError:
+    state: str = getattr(error, "sqlstate", None) or ""
+    words = str(error) or type(error).__name__
+    if state in _CLASHES:
+        return Clash(words)
+    if state in _PASSING:
+        return Busy(words)
+    if state[:2] in _DATA:
+        return Unstorable(words)
+    return NoSuchTable(words) if state == _NO_TABLE else DatabaseError(words)

@@ -48,7 +48,9 @@ _HURRY: Final = (
     .values(due_at=bindparam("now"))
 )
 _WAITING: Final = (
-    select(func.count()).select_from(retired_devices).where(_row.tenant_id == bindparam("tenant"))
+    select(func.count().label("devices"))
+    .select_from(retired_devices)
+    .where(_row.tenant_id == bindparam("tenant"))
 )
 _DONE: Final = delete(retired_devices).where(_row.device_id == bindparam("device"))
 
@@ -82,7 +84,7 @@ class RetiredDevices:
     async def waiting(self, tenant: TenantId) -> int:
         """How many of the tenant's devices phones may still list though no bot uses them."""
         (row,) = await self._connection.rows(_WAITING, {"tenant": tenant})
-        return int(next(iter(row.values())))
+        return int(row["devices"])
 
     async def take(self, device: DeviceId, process: ProcessId, for_: timedelta) -> bool:
         """Have the device to oneself for a while; False when someone else has it, or it is done."""

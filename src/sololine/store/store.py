@@ -9,17 +9,15 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final, Self, TypeVar
 
-from sqlalchemy.exc import DBAPIError, StatementError
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from sololine.clock import Clock
 from sololine.store.address import database_at
-from sololine.store.columns import instant, millis
+from sololine.store.columns import instant
 from sololine.store.connection import Connection
-from sololine.store.database import Database
+from sololine.store.database import Connections, Database
 from sololine.store.errands import Errands
-from sololine.store.errors import Raced
+from sololine.store.errors import Busy, Raced, Unstorable
 from sololine.store.migrate import check_revision
+from sololine.store.statements import Statements
 from sololine.store.transaction import Transaction
 
 T = TypeVar("T")
@@ -32,7 +30,7 @@ PATIENCE_S: Final = 15
 
 PAUSE_MAX_S: Final = 0.1
 
-_MISTAKES: Final = (StatementError, ValueError, TypeError, LookupError, ArithmeticError)
+_MISTAKES: Final = (ValueError, TypeError, LookupError, ArithmeticError)
 
 
 class Store:
@@ -44,6 +42,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._statements = Statements(database.dialect)
         self._errands = Errands()
         self.shift = timedelta()
 
@@ -63,8 +62,7 @@ class Store:
         """
         store = cls(database_at(url, clock))
         try:
-            async with store._database.reader.connect() as connection:
-                await connection.run_sync(check_revision)
+            await check_revision(store._database)
         except BaseException:
             await store.close()
             raise
@@ -73,9 +71,8 @@ class Store:
     async def close(self) -> None:
         """Close all connections; the threads behind SQLite's end with them."""
         await self._errands.all_done()
-        if self._database.writer.pool is not self._database.reader.pool:
-            await self._database.reader.dispose()
-        await self._database.writer.dispose()
+        await self._database.reader.close()
+        await self._database.writer.close()
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Do `work` in one transaction that may write, and return what it returns.
@@ -88,9 +85,7 @@ class Store:
             try:
                 async with self._transaction(self._database.writer, writes=True) as tx:
                     return await work(tx)
-            except (Raced, DBAPIError) as error:
-                if isinstance(error, DBAPIError) and not self._database.passes(error):
-                    raise
+            except (Raced, Busy):
                 if tried == TRIES or time.monotonic() - began > PATIENCE_S:
                     raise
             # Unequal pauses, or those who met would meet again.
@@ -102,10 +97,8 @@ class Store:
 
         What may pass is something else: a lost connection, a race, a database that is away.
         """
-        if isinstance(error, DBAPIError):
-            return self._database.refuses(error)
-        # `StatementError` and the rest are what a driver raises for a value before it is sent.
-        return isinstance(error, _MISTAKES)
+        # The mistakes are also what a driver raises for a value before it is sent.
+        return isinstance(error, (Unstorable, *_MISTAKES))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -115,9 +108,9 @@ class Store:
 
     @asynccontextmanager
     async def _transaction(
-        self, engine: AsyncEngine, *, writes: bool
+        self, connections: Connections, *, writes: bool
     ) -> AsyncIterator[Transaction]:
-        beginning = self._errands.send(self._begin(engine, writes=writes))
+        beginning = self._errands.send(self._begin(connections, writes=writes))
         try:
             connection = await asyncio.shield(beginning)
         except asyncio.CancelledError:
@@ -133,17 +126,14 @@ class Store:
             raise
         await asyncio.shield(self._errands.send(connection.end(commit=True)))
 
-    async def _begin(self, engine: AsyncEngine, *, writes: bool) -> Connection:
-        connection = await engine.connect()
+    async def _begin(self, connections: Connections, *, writes: bool) -> Connection:
+        begun = await connections.begin()
         try:
-            await connection.begin()
-            now = await self._database.now(connection) + self.shift
+            now = instant(await begun.now()) + self.shift
         except BaseException:
-            await connection.close()
+            await begun.end(commit=False)
             raise
-        return Connection(
-            connection, self._database, self._errands, instant(millis(now)), writes=writes
-        )
+        return Connection(begun, self._statements, self._errands, now, writes=writes)
 
 
 async def _end_after(beginning: asyncio.Task[Connection]) -> None:

@@ -1,8 +1,6 @@
 import asyncio
 from typing import Any
 
-from sqlalchemy import text
-
 from sololine.actions import events
 from sololine.actions.events import Filter
 from sololine.actions.gateway import Gateway
@@ -12,6 +10,7 @@ from sololine.core.events import Event, EventType
 from sololine.core.ids import DEFAULT_TENANT, BotId, ChatRef, MessageId
 from sololine.core.message import Message, Origin, Status
 from sololine.store.transaction import Transaction
+from tests.sql import by_hand
 from tests.unit.lines.talk import counted
 from tests.unit.scenes import KEY_CALLER, PATIENCE_S, STRANGER, connect, new_bot
 
@@ -101,10 +100,10 @@ async def test_a_message_that_cannot_be_read_stops_no_reader(gateway: Gateway) -
             await tx.messages.add([message])
 
     await gateway.store.run(say)
-    async with gateway.store._database.writer.begin() as connection:
-        await connection.execute(
-            text("UPDATE messages SET content = '{\"type\": \"hologram\"}' WHERE id = 'msg_1'")
-        )
+    await by_hand(
+        gateway.store,
+        "UPDATE messages SET content = '{\"type\": \"hologram\"}' WHERE id = 'msg_1'",
+    )
     piece = await events.after(gateway, KEY_CALLER, 1, limit=10)
     assert [each.get("message", {}).get("text") for each in piece.events] == [
         *("hello 0", None, "hello 2")

@@ -1,13 +1,9 @@
 """What people and bots say to each other in the tests of lines."""
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
-
-from sqlalchemy import event
 
 from sololine.core.chat import Chat, ChatId
 from sololine.core.content import Content, Context, Deletion, Edit, Reaction, Target, Text, text_of
@@ -212,33 +208,3 @@ def deletion(whatsapp_id: str, *, from_me: bool = True, sender: str = "") -> Del
 
 def reaction(whatsapp_id: str, emoji: str, *, from_me: bool = False) -> Reaction:
     return Reaction(to=Target(whatsapp_id=whatsapp_id, from_me=from_me), emoji=emoji)
-
-
-@dataclass(slots=True)
-class Counted:
-    """What a database was asked to do."""
-
-    statements: list[str] = field(default_factory=list)
-    commits: int = 0
-
-
-@contextmanager
-def counted(store: Store) -> Iterator[Counted]:
-    """Count what goes to the database's writer."""
-    counts = Counted()
-    engine = store._database.writer.sync_engine
-
-    def executed(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if not statement.startswith(("BEGIN", "PRAGMA")):
-            counts.statements.append(statement)
-
-    def committed(_c: Any) -> None:
-        counts.commits += 1
-
-    event.listen(engine, "before_cursor_execute", executed)
-    event.listen(engine, "commit", committed)
-    try:
-        yield counts
-    finally:
-        event.remove(engine, "before_cursor_execute", executed)
-        event.remove(engine, "commit", committed)

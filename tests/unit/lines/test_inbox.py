@@ -44,6 +44,7 @@ from sololine.store import messages as messages_store
 from sololine.store.errors import Raced
 from sololine.store.message_rows import added_columns
 from sololine.store.messages import Messages
+from tests.sql import seen
 from tests.unit.lines.stage import Stage
 from tests.unit.lines.talk import (
     ANA,
@@ -52,7 +53,6 @@ from tests.unit.lines.talk import (
     BEA_JID,
     GROUP,
     Online,
-    counted,
     deletion,
     edit,
     form,
@@ -125,13 +125,13 @@ async def test_what_comes_twice_is_stored_and_told_once(bot: Online) -> None:
 
 async def test_what_waits_is_stored_in_one_transaction(bot: Online) -> None:
     await bot.stage.quiet()
-    with counted(bot.store) as counts:
+    with seen(bot.store) as sight:
         for number in range(150):
             bot.says(f"{number}", sender=f"4477009{number:05}@s.whatsapp.net")
         await until(lambda: _count(bot, 150), "all are stored")
 
-    assert counts.commits == 1
-    assert len(counts.statements) <= 10, counts.statements
+    assert sight.commits == 1
+    assert len(sight.statements) <= 10, sight.statements
     assert [text_of(each.content) for each in await bot.messages()] == list(map(str, range(150)))
     await until(lambda: not bot.stage.whatsapp.kept[bot.device], "the engine may forget them")
 

@@ -41,6 +41,7 @@ from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 from sololine.wire.content import forward, read
 from tests.fakes.engine import Fate, ScriptedLink
+from tests.sql import seen
 from tests.unit.lines.stage import Stage
 from tests.unit.lines.talk import (
     ANA,
@@ -49,7 +50,6 @@ from tests.unit.lines.talk import (
     BEA_JID,
     GROUP,
     Online,
-    counted,
     form,
     online,
     queue,
@@ -232,14 +232,14 @@ async def test_fifty_in_a_row_keep_their_order_though_some_fail(bot: Online) -> 
     failing = {7, 8, 23, 30, 49}
     queued = [await bot.queue(f"{n}" if n not in failing else Undecryptable()) for n in range(50)]
     await bot.stage.quiet()
-    with counted(bot.store) as counts:
+    with seen(bot.store) as sight:
         whatsapp.come_back(bot.device)
         done = await outcomes(bot, queued)
 
     assert {n for n, each in enumerate(done) if each.status is Status.FAILED} == failing
     assert {each.failure for each in done} == {None, Failure.UNSENDABLE}
     assert bot.sent_texts() == [f"{n}" for n in range(50) if n not in failing]
-    assert counts.commits <= 50 + 5, "a transaction for each, the last outcome, and the step up"
+    assert sight.commits <= 50 + 5, "a transaction for each, the last outcome, and the step up"
     whole = await bot.events()
     sent = [about for type_, about in whole if type_ in {"message.sent", "message.failed"}]
     assert sent == queued
@@ -813,11 +813,11 @@ async def test_one_message_costs_two_transactions_of_few_statements(bot: Online)
     bot.says("so that the number is known")
     await bot.heard()
     await bot.stage.quiet()
-    with counted(bot.store) as counts:
+    with seen(bot.store) as sight:
         bot.line.look()
         await bot.settled(await bot.queue("hi"))
         await bot.stage.quiet()
 
     accepted = 4  # the commit of the test itself, and those of `quiet`
-    assert counts.commits <= 2 + 1 + accepted
-    assert len(counts.statements) <= 4 + 12, counts.statements
+    assert sight.commits <= 2 + 1 + accepted
+    assert len(sight.statements) <= 4 + 12, sight.statements

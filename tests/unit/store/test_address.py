@@ -17,30 +17,31 @@ def modes_in(folder: Path) -> dict[str, int]:
 async def test_sqlite_is_a_file_that_only_its_owner_can_read(scheme: str, tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     database = database_at(f"{scheme}:///{path}", SystemClock())
-    async with database.writer.connect() as connection:
-        await connection.exec_driver_sql("CREATE TABLE thing (id)")
-        modes = modes_in(tmp_path)
-    await database.writer.dispose()
+    begun = await database.writer.begin()
+    await begun.change("CREATE TABLE thing (id)", ())
+    modes = modes_in(tmp_path)
+    await begun.end(commit=True)
+    await database.writer.close()
     assert modes == {"store.db": 0o600, "store.db-wal": 0o600, "store.db-shm": 0o600}
 
 
 async def test_sqlite_keeps_what_it_has_said(tmp_path: Path) -> None:
     settings = {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 5000, "foreign_keys": 1}
     database = database_at(f"sqlite:///{tmp_path}/store.db", SystemClock())
-    for engine in (database.writer, database.reader):
-        async with engine.connect() as connection:
-            for name, value in settings.items():
-                assert (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one() == value
-        await engine.dispose()
+    for connections in (database.writer, database.reader):
+        begun = await connections.begin()
+        for name, value in settings.items():
+            (row,) = await begun.rows(f"PRAGMA {name}", ())
+            assert list(row.values()) == [value]
+        await begun.end(commit=False)
+        await connections.close()
 
 
 @pytest.mark.parametrize(
     "url", ["postgres://u:p@h/d", "postgresql://u:p@h/d?sslmode=require", "postgresql+asyncpg://h"]
 )
 def test_postgresql_is_not_connected_before_it_is_used(url: str) -> None:
-    database = database_at(url, SystemClock())
-    assert database.writer.dialect.name == "postgresql"
-    assert database.reader.pool is database.writer.pool
+    assert database_at(url, SystemClock()).dialect.name == "postgresql"
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?uri=true"])

@@ -3,30 +3,29 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, make_url
-from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import make_url
 
 from sololine.clock import SystemClock
+from sololine.store import sqlite
+from sololine.store.errors import Busy, DatabaseError
 from sololine.store.sqlite import open_sqlite
 
 
-async def test_a_file_that_another_process_writes_to_is_tried_again(tmp_path: Path) -> None:
+async def test_a_file_that_another_process_writes_to_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "PATIENCE_MS", 0)
     url = make_url(f"sqlite:///{tmp_path}/store.db")
     one, two = open_sqlite(url, SystemClock()), open_sqlite(url, SystemClock())
-
-    @event.listens_for(two.writer.sync_engine, "begin", insert=True)
-    def impatient(connection: Connection) -> None:
-        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-
-    async with one.writer.begin():
-        with pytest.raises(DBAPIError) as locked:
-            async with two.writer.begin():
-                pass
-    async with two.writer.begin() as connection:
-        with pytest.raises(DBAPIError) as nonsense:
-            await connection.exec_driver_sql("SELECT nothing")
+    begun = await one.writer.begin()
+    for _ in range(3):
+        with pytest.raises(Busy):
+            await two.writer.begin()
+    await begun.end(commit=True)
+    begun = await two.writer.begin()
+    with pytest.raises(DatabaseError) as nonsense:
+        await begun.rows("SELECT nothing", ())
+    await begun.end(commit=False)
     for database in (one, two):
-        await database.writer.dispose()
-    assert two.passes(locked.value)
-    assert not two.passes(nonsense.value)
+        await database.writer.close()
+    assert not isinstance(nonsense.value, Busy)
