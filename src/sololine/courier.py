@@ -27,7 +27,7 @@ import structlog
 from standardwebhooks import Webhook as Signer
 
 from sololine.actions import events
-from sololine.bus import EVENTS, Bus, Notice
+from sololine.bus import EVENTS, EVERYTHING, WEBHOOKS, Bus, Notice
 from sololine.core.coding import name_of
 from sololine.core.events import Event, EventType
 from sololine.core.ids import DeliveryId, ProcessId, TenantId, WebhookId
@@ -120,6 +120,8 @@ class Courier:
         self._outward = outward
         self._now = now
         self._wake = asyncio.Event()
+        self._tenants: frozenset[TenantId] = frozenset()
+        """Who had webhooks when we last looked."""
         self._in_hand: dict[DeliveryId, WebhookId] = {}
         """From the taking until what came of it is written down."""
         self._sending: set[asyncio.Task[None]] = set()
@@ -168,9 +170,11 @@ class Courier:
     # ------------------------------------------------------------------ taking
 
     async def _listen(self) -> None:
-        async with self._bus.subscribe(EVENTS) as notices:
-            async for _ in notices:
-                self._wake.set()
+        async with self._bus.subscribe(EVENTS, WEBHOOKS) as notices:
+            async for notice in notices:
+                # Where nobody has a webhook nothing is due, however much happens there.
+                if notice.topic == WEBHOOKS or notice.key in {EVERYTHING, *self._tenants}:
+                    self._wake.set()
 
     async def _send_due(self) -> None:
         """Take what is due and send it, as much at once as may be under way."""
@@ -194,6 +198,7 @@ class Courier:
         """Whether a delivery may be taken now."""
         full = [webhook for webhook, count in self._busy().items() if count >= AT_ONCE_EACH]
         async with self._store.read() as tx:
+            self._tenants = await tx.webhooks.tenants()
             due_at = await tx.deliveries.next_due(but=full)
             return due_at is not None and due_at <= tx.now
 

@@ -3,6 +3,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook as Verifier
@@ -35,6 +36,7 @@ from sololine.courier import (
     signed,
 )
 from sololine.outward import Answer, ForbiddenAddress, Outward, Unreachable
+from sololine.store.deliveries import Deliveries
 from sololine.store.events import Events
 from sololine.store.transaction import Transaction
 from tests.unit.scenes import KEY_CALLER, NOON, connect, new_bot, until
@@ -145,6 +147,28 @@ async def test_an_event_is_posted_signed_to_the_webhook_that_wants_it(
     assert headers["content-type"] == "application/json"
     assert (event["type"], event["botId"], event["seq"]) == ("bot.created", bot, delivery.seq)
     assert (delivery.tries, delivery.status, delivery.error) == (1, 204, "")
+
+
+async def test_events_of_tenants_without_webhooks_are_no_reason_to_look(
+    telling: Gateway, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 3600)
+    looks, look = list[object](), Deliveries.next_due
+
+    async def counted(deliveries: Deliveries, **asked: Any) -> datetime | None:
+        looks.append(asked)
+        return await look(deliveries, **asked)
+
+    monkeypatch.setattr(Deliveries, "next_due", counted)
+    async with new_courier(telling, world).running():
+        for _ in range(5):
+            await new_bot(telling)
+        before = len(looks)
+        mine = await hook(telling, EventType.BOT_CREATED)
+        await new_bot(telling)
+        await settled(telling, mine, DeliveryState.DELIVERED)
+    assert before <= 1
+    assert len(world.posted) == 1
 
 
 async def test_a_signature_is_of_this_body_secret_and_id() -> None:

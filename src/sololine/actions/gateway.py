@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from sololine.actions.readings import Readings
-from sololine.bus import EVENTS, SESSIONS, Bus, Notice
+from sololine.bus import EVENTS, QUEUES, SESSIONS, Bus, Notice
 from sololine.core.claim import Policy
 from sololine.core.ids import BotId, TenantId
 from sololine.media_files import MediaFiles
@@ -44,6 +44,11 @@ class Gateway:
     async def tell(self, tenant: TenantId, bot: BotId) -> None:
         """Let everyone look again at a bot's session and at its tenant's events."""
         await self.bus.publish(Notice(topic=SESSIONS, key=bot))
+        await self.bus.publish(Notice(topic=EVENTS, key=tenant))
+
+    async def tell_queued(self, tenant: TenantId, bot: BotId) -> None:
+        """Let a bot's line look at its queue, and everyone at its tenant's events."""
+        await self.bus.publish(Notice(topic=QUEUES, key=bot))
         await self.bus.publish(Notice(topic=EVENTS, key=tenant))
 
     async def wait_for(

@@ -139,7 +139,7 @@ async def send(
         if not fresh:
             _let_go(file)
     if fresh:
-        await gateway.tell(message.tenant, message.bot)
+        await gateway.tell_queued(message.tenant, message.bot)
     if wait_s > 0:
         return await _outcome(gateway, message, wait_s, replayed=not fresh)
     settled = message.status is not Status.QUEUED

@@ -9,7 +9,7 @@ from typing import Final
 from sololine import new_ids
 from sololine.actions.bots import owned
 from sololine.actions.gateway import Gateway
-from sololine.bus import EVENTS, Notice
+from sololine.bus import EVENTS, WEBHOOKS, Notice
 from sololine.core.access import Caller
 from sololine.core.errors import (
     DeliveryNotFound,
@@ -78,7 +78,9 @@ async def create(
         await tx.webhooks.add(made)
         return made
 
-    return await gateway.store.run(work)
+    made = await gateway.store.run(work)
+    await _tell(gateway, caller)
+    return made
 
 
 async def of_tenant(gateway: Gateway, caller: Caller) -> list[Webhook]:
@@ -126,7 +128,7 @@ async def change(gateway: Gateway, caller: Caller, webhook: str, changes: Change
         return after
 
     changed = await gateway.store.run(work)
-    await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
+    await _tell(gateway, caller)
     return changed
 
 
@@ -163,7 +165,7 @@ async def test(gateway: Gateway, caller: Caller, webhook: str) -> None:
         await tx.events.append(caller.tenant, mine.bot, event, only=mine.id)
 
     await gateway.store.run(work)
-    await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
+    await _tell(gateway, caller)
 
 
 async def deliveries(
@@ -202,13 +204,19 @@ async def redrive(
         return count
 
     count = await gateway.store.run(work)
-    await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
+    await _tell(gateway, caller)
     return count
 
 
 def new_secret() -> str:
     """A secret as Standard Webhooks spells it, with 192 random bits."""
     return f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
+
+
+async def _tell(gateway: Gateway, caller: Caller) -> None:
+    """Let the courier look, and whoever reads the log."""
+    await gateway.bus.publish(Notice(topic=WEBHOOKS, key=caller.tenant))
+    await gateway.bus.publish(Notice(topic=EVENTS, key=caller.tenant))
 
 
 async def _check_address(gateway: Gateway, url: str) -> None:

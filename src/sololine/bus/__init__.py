@@ -17,8 +17,14 @@ EVERYTHING: Final = "*"
 SESSIONS: Final = "sessions"
 """Topic of a bot's session; the key is the bot's id."""
 
+QUEUES: Final = "queues"
+"""Topic of the messages that a bot is to send; the key is the bot's id."""
+
 EVENTS: Final = "events"
 """Topic of a tenant's event log; the key is the tenant."""
+
+WEBHOOKS: Final = "webhooks"
+"""Topic of a tenant's webhooks, and of what is to be sent to them again; the key is the tenant."""
 
 CHORES: Final = "chores"
 """Topic of a chore that is done or has failed; the key is the chore's id."""

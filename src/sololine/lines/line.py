@@ -114,6 +114,10 @@ class Line:
         self._outbox.stir()
         self._mailbox.look()
 
+    def look_at_queue(self) -> None:
+        """Have the line look soon at its queue, and at nothing else."""
+        self._outbox.stir()
+
     @property
     def device(self) -> DeviceId | None:
         """The credentials that this line has in use."""
@@ -212,9 +216,7 @@ class Line:
         return found is not None
 
     async def _glance(self) -> None:
-        """Read what a notice may have told of; most are about messages, and no step follows."""
-        async with self._pen.alone:
-            pass  # the outbox first, which was woken by the same notice: its message is awaited
+        """Read what a notice may have told of, and do what follows."""
         async with self._store.read() as tx:
             session = await tx.sessions.get(self.bot)
             lease = await tx.leases.of(self.bot)

@@ -17,7 +17,7 @@ from typing import Final
 
 import structlog
 
-from sololine.bus import EVERYTHING, SESSIONS, Bus, Notice
+from sololine.bus import EVERYTHING, QUEUES, SESSIONS, Bus, Notice
 from sololine.core.ids import BotId, DeviceId, ProcessId
 from sololine.core.lease import RENEWED_EVERY, TRUST, Lease
 from sololine.engine.port import Engine, Link
@@ -112,9 +112,13 @@ class Switchboard:
     # ------------------------------------------------------------------ what to do
 
     async def _listen(self) -> None:
-        """Hear of sessions that changed."""
-        async with self._bus.subscribe(SESSIONS) as notices:
+        """Hear of sessions that changed, and of messages that wait."""
+        async with self._bus.subscribe(SESSIONS, QUEUES) as notices:
             async for notice in notices:
+                if notice.topic == QUEUES and notice.key != EVERYTHING:
+                    if (line := self._running.get(BotId(notice.key))) is not None:
+                        line.look_at_queue()
+                    continue
                 self._heard(notice)
 
     def _heard(self, notice: Notice) -> None:

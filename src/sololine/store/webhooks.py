@@ -27,6 +27,7 @@ _LOCK: Final = _GET.with_for_update(key_share=True)
 _SAVE: Final = update(webhooks).where(
     _row.id == bindparam("webhook"), _row.tenant_id == bindparam("tenant")
 )
+_TENANTS: Final = select(_row.tenant_id).distinct()
 _DELETE: Final = delete(webhooks).where(
     _row.tenant_id == bindparam("tenant"), _row.id == bindparam("webhook")
 )
@@ -56,6 +57,10 @@ class Webhooks:
             Raced: its id is taken, or its bot is gone.
         """
         await self._connection.add(_ADD, _added_columns(webhook))
+
+    async def tenants(self) -> frozenset[TenantId]:
+        """The tenants that have webhooks, of whatever state."""
+        return frozenset(row["tenant_id"] for row in await self._connection.rows(_TENANTS, {}))
 
     async def get(self, tenant: TenantId, webhook: WebhookId) -> Webhook | None:
         """The tenant's webhook with this id."""

@@ -10,8 +10,7 @@ from sololine.core.events import Event, EventType
 from sololine.core.ids import DEFAULT_TENANT, BotId, ChatRef, MessageId
 from sololine.core.message import Message, Origin, Status
 from sololine.store.transaction import Transaction
-from tests.sql import by_hand
-from tests.unit.lines.talk import counted
+from tests.sql import by_hand, seen
 from tests.unit.scenes import KEY_CALLER, PATIENCE_S, STRANGER, connect, new_bot
 
 ANA = PersonId("447700900123")
@@ -146,11 +145,11 @@ async def test_the_chats_of_a_piece_are_looked_up_at_once(gateway: Gateway) -> N
 
     async with gateway.store.read() as tx:
         logged = await tx.events.after(DEFAULT_TENANT, 0, 100)
-    with counted(gateway.store) as counts:
+    with seen(gateway.store) as sight:
 
         async def look(tx: Transaction) -> list[dict[str, Any]]:
             return await events.shown(tx, logged)
 
         told = await gateway.store.run(look)
     assert [one["typing"]["chat"] for one in told if "typing" in one][-1] == BEA
-    assert sum("FROM chats" in each for each in counts.statements) == 2
+    assert sum("FROM chats" in each for each, _ in sight.statements) == 2

@@ -35,8 +35,10 @@ from sololine.lines import line as line_module
 from sololine.lines import outbox as module
 from sololine.lines import switchboard as switchboard_module
 from sololine.lines.drafts import Draft
+from sololine.lines.line import Line
 from sololine.lines.pace import BURST
 from sololine.media_files import MediaFiles
+from sololine.store.leases import Leases
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 from sololine.wire.content import forward, read
@@ -709,15 +711,35 @@ async def test_a_message_whose_notice_was_lost_is_sent_all_the_same(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when the API's process dies after its commit."""
-    monkeypatch.setattr(switchboard_module, "SWEEP_EVERY_S", 0.01)
+    for pause in ("SWEEP_EVERY_S", "REMINDED_EVERY_S"):
+        monkeypatch.setattr(switchboard_module, pause, 0.01)
     bot = await online(stage)
     await bot.line.kill()
     async with stage.process():
-        await bot.settled(await queue(stage.store, bot.bot, "told of"))
+        await bot.settled(await queue(stage.store, bot.bot, "found as the line begins"))
         lost = await queue(stage.store, bot.bot, "not told of")
-        stage.hours.now += switchboard_module.REMINDED_EVERY_S
 
         assert (await bot.settled(lost)).status is Status.SENT
+
+
+async def test_a_message_is_sent_at_its_notice_and_nothing_else_is_looked_at(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = 3600
+    for pause in ("SWEEP_EVERY_S", "REMINDED_EVERY_S"):
+        monkeypatch.setattr(switchboard_module, pause, never)
+    bot = await online(stage)
+    await bot.line.kill()
+    looked = list[str]()
+    async with stage.process():
+        await bot.settled(await queue(stage.store, bot.bot, "found as the line begins"))
+        monkeypatch.setattr(Line, "look", lambda _: looked.append("at the session"))
+        monkeypatch.setattr(Leases, "candidates", lambda *_: looked.append("for lines"))
+        told = await queue(stage.store, bot.bot, "told of")
+        await stage.gateway.tell_queued(DEFAULT_TENANT, bot.bot)
+
+        assert (await bot.settled(told)).status is Status.SENT
+    assert not looked
 
 
 # ---------------------------------------------------------------------- crashes
