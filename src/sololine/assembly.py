@@ -102,6 +102,7 @@ async def assembled(
             store=store,
             bus=bus,
             policy=settings.conflict_policy,
+            auto_restart=settings.auto_restart,
             region=settings.region,
             media=media,
             media_max_bytes=settings.media_max_bytes,

@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         description="When a bot links a number that another bot of its tenant has: "
         "refuse the newcomer, or let it replace the other one.",
     )
+    auto_restart: bool = Field(
+        default=False,
+        description="Begin a linking window anew when nobody scanned within five minutes, "
+        "for an hour at most; a request may choose for itself.",
+    )
     region: str | None = Field(
         default=None,
         description="Country (two letters) whose numbers may be written without country code.",

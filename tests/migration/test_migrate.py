@@ -50,8 +50,8 @@ def rows_of(revision: str) -> list[str]:
 
 async def filled(url: str, upto: str) -> None:
     """Upgrade step by step, as its operator did over the years, and leave rows at each."""
-    async with alone_in(url) as connection:
-        for revision in REVISIONS[: REVISIONS.index(upto) + 1]:
+    for revision in REVISIONS[: REVISIONS.index(upto) + 1]:
+        async with alone_in(url) as connection:
             await connection.run_sync(upgrade, revision)
             for statement in rows_of(revision):
                 if statement.strip():
@@ -261,7 +261,12 @@ async def constraints(url: str) -> set[tuple[str, str]]:
             rows = await connection.execute(
                 text("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
             )
-            found = {(table, line.strip(" \t,")) for table, sql in rows for line in sql.split("\n")}
+            # A table that was made anew has its name in quotes.
+            found = {
+                (table, line.strip(" \t,").replace('"', ""))
+                for table, sql in rows
+                for line in sql.split("\n")
+            }
         else:
             rows = await connection.execute(
                 text(

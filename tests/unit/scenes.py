@@ -66,6 +66,7 @@ async def connect(
     method: Method = Method.QR,
     use_existing: bool | None = None,
     policy: Policy | None = None,
+    auto_restart: bool | None = None,
 ) -> Session:
     """Ask for a connection as the API does."""
     connecting = await sessions.connect(
@@ -77,6 +78,7 @@ async def connect(
         method=method,
         use_existing=use_existing,
         policy=policy,
+        auto_restart=auto_restart,
     )
     return connecting.session
 

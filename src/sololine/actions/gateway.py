@@ -25,6 +25,7 @@ class Gateway:
 
     Attributes:
         policy: what happens when a bot links a number that another bot of its tenant has.
+        auto_restart: whether linking windows begin anew where the request does not say.
         region: ISO code of the country whose national numbers are understood, or None.
         media: the files of messages; None where none are kept, as for commands.
         media_max_bytes: how large a file may be.
@@ -35,6 +36,7 @@ class Gateway:
     store: Store
     bus: Bus
     policy: Policy = Policy.REFUSE
+    auto_restart: bool = False
     region: str | None = None
     media: MediaFiles | None = None
     media_max_bytes: int = 64 * 2**20

@@ -28,7 +28,7 @@ from sololine.core.errors import (
 )
 from sololine.core.events import Event, EventType
 from sololine.core.ids import UserId
-from sololine.core.linking import Code, Method, Window
+from sololine.core.linking import RESTARTS, Code, Method, Window
 from sololine.core.number import Number, parse
 from sololine.core.session import Intent, Session, State, Wish
 from sololine.store.sessions import SessionCounts
@@ -63,13 +63,15 @@ async def connect(
     method: Method = Method.QR,
     use_existing: bool | None = None,
     policy: Policy | None = None,
+    auto_restart: bool | None = None,
     validate_only: bool = False,
 ) -> Connecting:
     """Ask for a bot's connection, after everything that can be refused now was refused.
 
     A bot that is not linked always gets a fresh window. A linked one resumes its own credentials,
     unless `use_existing` is False: then it is unlinked and gets a fresh window. With
-    `validate_only` nothing is written.
+    `auto_restart` the window begins anew when it is over, `RESTARTS` times; None leaves that to the
+    setting. With `validate_only` nothing is written.
 
     Raises:
         AlreadyConnected, LinkingPending, NumberTaken: the four refusals before a QR.
@@ -79,6 +81,7 @@ async def connect(
     """
     declared = _declared(gateway, number, method)
     narrowed = gateway.policy.narrowed(policy)
+    restarts = gateway.auto_restart if auto_restart is None else auto_restart
 
     async def work(tx: Transaction) -> Connecting:
         had = await owned(tx, caller, bot, user, lock=not validate_only)
@@ -98,6 +101,7 @@ async def connect(
                 number=declared,
                 policy=narrowed,
                 reserves=declared is not None and evicted is None,
+                restarts=RESTARTS if restarts else 0,
             )
         else:
             _refuse_other_number(session, declared)
@@ -115,6 +119,57 @@ async def connect(
     connecting = await gateway.store.run(work)
     await gateway.tell(caller.tenant, connecting.bot.id)
     return connecting
+
+
+async def switch(
+    gateway: Gateway,
+    caller: Caller,
+    bot: str,
+    *,
+    user: UserId | None,
+    method: Method,
+    number: str | None = None,
+) -> Connecting:
+    """Show a QR instead of a pairing code, or the other way round, within the open window.
+
+    The window keeps its end. What was shown is void, and what replaces it comes from a fresh
+    linking worker. A declared number stays declared unless `number` is another one. What is as
+    wished already changes nothing.
+
+    Raises:
+        NoCode: no window is open.
+        NumberTaken: the number belongs to another bot, and the window's policy keeps it there.
+        InvalidNumber, InvalidInput: the declared number is none, or is missing for a code.
+        BotNotFound, UserMismatch, NotAllowed: the caller may not use this bot.
+    """
+
+    async def work(tx: Transaction) -> Connecting:
+        had = await owned(tx, caller, bot, user, lock=True)
+        session = had.session
+        open_window = session.window(tx.now)
+        if open_window is None:
+            raise NoCode(preparing=False)
+        declared = open_window.number
+        if number is not None or declared is None:
+            declared = _declared(gateway, number, method)
+        holder = await tx.claims.holder(declared) if declared else None
+        evicted = await _admitted(tx, had.bot, holder, open_window.policy)
+        window = replace(
+            open_window,
+            method=method,
+            number=declared,
+            reserves=declared is not None and evicted is None,
+        )
+        if window == open_window:
+            return Connecting(bot=had.bot, session=session, window=window, evicts=evicted)
+        intent = Intent(no=session.intent.no + 1, wish=Wish.ONLINE, window=window)
+        after = replace(session, intent=intent)
+        await tx.sessions.save_intent(session, after)
+        return Connecting(bot=had.bot, session=after, window=window, evicts=evicted)
+
+    switched = await gateway.store.run(work)
+    await gateway.tell(caller.tenant, switched.bot.id)
+    return switched
 
 
 async def validate(

@@ -12,7 +12,7 @@ from typing import Final, assert_never
 
 from sololine.core.events import Event, EventType
 from sololine.core.ids import BotId, device_id
-from sololine.core.linking import Code, Method, Window
+from sololine.core.linking import WINDOW, Code, Method, Window
 from sololine.core.session import STALL, Device, End, EndReason, Session, State, Wish
 from sololine.core.signals import (
     Banned,
@@ -35,6 +35,10 @@ from sololine.core.signals import (
 BACKOFF_MAX: Final = timedelta(seconds=60)
 LINKING_ATTEMPTS: Final = 6
 """Linking workers that may fail in a row before the window is given up, after half a minute."""
+LOSSES_AN_HOUR: Final = 20
+"""How often a connection may be lost within an hour before it is opened again only seldom."""
+UNSTABLE_PAUSE: Final = timedelta(minutes=5)
+HOUR: Final = timedelta(hours=1)
 DEAF_AFTER: Final = 2
 """Missed keep-alives after which the link is taken for dead (about 75 s)."""
 
@@ -133,8 +137,9 @@ def _look(session: Session, now: datetime, *, began: bool) -> Step:
     if session.state is State.DISCONNECTED:
         return _lift(session, now)
     if session.linking is not None:
-        if session.intent.window is None or session.intent.window.ends_at <= now:
-            return _end(session, EndReason.WINDOW_OVER, now)
+        window = session.taken_up
+        if window is None or window.ends_at <= now:
+            return _window_over(session, window, now)
         if began:
             return _next_round(session, now)
     elif began:
@@ -150,7 +155,15 @@ def _look(session: Session, now: datetime, *, began: bool) -> Step:
 
 def _obey(session: Session, now: datetime, *, began: bool) -> Step:
     """Take up the intent; whatever ran before is over."""
-    session = replace(session, obeyed=session.intent.no, linking=None, code=None, attempt=0)
+    session = replace(
+        session,
+        obeyed=session.intent.no,
+        linking=None,
+        code=None,
+        attempt=0,
+        restarted=0,
+        restarted_at=None,
+    )
     match session.intent.wish:
         case Wish.OFFLINE:
             return _end(session, EndReason.ASKED, now)
@@ -178,6 +191,17 @@ def _begin_linking(session: Session, now: datetime) -> Step:
         retry_at=None,
     )
     return _enter(session, State.CONNECTING, now, Event(type=EventType.SESSION_CONNECTING))
+
+
+def _window_over(session: Session, window: Window | None, now: datetime) -> Step:
+    """End the linking, or begin its window anew where that was asked for."""
+    if window is None or window.restarts == 0:
+        return _end(session, EndReason.WINDOW_OVER, now)
+    session = replace(session, restarted=session.restarted + 1, restarted_at=now, attempt=0)
+    step = _next_round(session, now)
+    data = {"windowEndsAt": rfc3339(now + WINDOW), "restartsLeft": window.restarts - 1}
+    restarting = Event(type=EventType.SESSION_RESTARTING, data=data)
+    return replace(step, events=(restarting, *step.events))
 
 
 def _next_round(session: Session, now: datetime, retry_at: datetime | None = None) -> Step:
@@ -233,7 +257,7 @@ def _link(
         case LinkingTimedOut() if now < window.ends_at:
             return _next_round(session, now)
         case LinkingTimedOut():
-            return _end(session, EndReason.WINDOW_OVER, now)
+            return _window_over(session, window, now)
         case PasskeyRequired():
             return _end(session, EndReason.PASSKEY_REQUIRED, now)
         case Refused(reason=reason, holder=holder):
@@ -243,7 +267,14 @@ def _link(
             return replace(step, events=(refused, *step.events))
         case Granted(device=device, evicted=evicted):
             session = replace(
-                session, device=device, linking=None, code=None, attempt=0, retry_at=None
+                session,
+                device=device,
+                linking=None,
+                restarted=0,
+                restarted_at=None,
+                code=None,
+                attempt=0,
+                retry_at=None,
             )
             masked = device.number.masked
             events = [Event(type=EventType.SESSION_LINKED, data={"number": masked})]
@@ -282,9 +313,11 @@ def _run(session: Session, device: Device, signal: LinkSignal, now: datetime) ->
             event = Event(type=EventType.SESSION_CONNECTED, data={"number": device.number.masked})
             return _enter(session, State.CONNECTED, now, event)
         case LinkDown() if session.state is State.CONNECTED:
-            return _enter(
-                session, State.RECONNECTING, now, Event(type=EventType.SESSION_RECONNECTING)
-            )
+            lost, events = _lost(session, now)
+            if _unstable(lost, now):
+                # The engine would be back in a moment, and lose it again.
+                lost = replace(lost, retry_at=now + UNSTABLE_PAUSE)
+            return _enter(lost, State.RECONNECTING, now, *events)
         case KeepAliveMissed(errors=errors) if errors >= DEAF_AFTER:
             return _retry(session, now)
         case LoggedOut():
@@ -306,10 +339,32 @@ def _retry(session: Session, now: datetime) -> Step:
         if attempt >= LINKING_ATTEMPTS:
             return _end(session, EndReason.UNREACHABLE, now)
         return _next_round(session, now, retry_at)
-    events = (
-        () if session.state is State.RECONNECTING else (Event(type=EventType.SESSION_RECONNECTING),)
-    )
+    events: tuple[Event, ...] = ()
+    if session.state is State.CONNECTED:
+        session, events = _lost(session, now)
+    elif session.state is not State.RECONNECTING:
+        events = (Event(type=EventType.SESSION_RECONNECTING),)
+    if _unstable(session, now):
+        retry_at = max(retry_at, now + UNSTABLE_PAUSE)
     return _enter(replace(session, retry_at=retry_at), State.RECONNECTING, now, *events)
+
+
+def _unstable(session: Session, now: datetime) -> bool:
+    """Whether the connection was lost too often within this hour."""
+    since = session.losses_since
+    return since is not None and since + HOUR > now and session.losses > LOSSES_AN_HOUR
+
+
+def _lost(session: Session, now: datetime) -> tuple[Session, tuple[Event, ...]]:
+    """Count the loss of a connection; it is told, and once an hour that there were too many."""
+    since, losses = session.losses_since, session.losses + 1
+    if since is None or since + HOUR <= now:
+        since, losses = now, 1
+    events = [Event(type=EventType.SESSION_RECONNECTING)]
+    if losses == LOSSES_AN_HOUR + 1:
+        data = {"losses": losses, "since": rfc3339(since)}
+        events.append(Event(type=EventType.SESSION_UNSTABLE, data=data))
+    return replace(session, losses=losses, losses_since=since), tuple(events)
 
 
 def _evict(session: Session, by: BotId, now: datetime) -> Step:
@@ -335,6 +390,8 @@ def _end(
         session,
         end=End(reason=reason, at=now, until=until),
         linking=None,
+        restarted=0,
+        restarted_at=None,
         code=None,
         attempt=0,
         retry_at=None,

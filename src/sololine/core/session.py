@@ -138,11 +138,14 @@ class Session:
         device: the credentials, when the bot is linked; the law binds its claim to them.
         linking: credentials that a linking worker is making; not the bot's before the grant.
         round: which linking worker of the window that is, from 1.
+        restarted: how often the window has begun anew by itself.
+        restarted_at: when it last did.
         code: what to show to the phone now.
         attempt: failed tries in a row, for the backoff.
         retry_at: when to open the link again; no link is open until then.
         since: when `state` began.
         connected_at: when messages last began to flow.
+        losses: how often the connection was lost in the hour that began at `losses_since`.
     """
 
     bot: BotId
@@ -154,11 +157,15 @@ class Session:
     device: Device | None = None
     linking: DeviceId | None = None
     round: int = 0
+    restarted: int = 0
+    restarted_at: datetime | None = None
     code: Code | None = None
     attempt: int = 0
     retry_at: datetime | None = None
     since: datetime
     connected_at: datetime | None = None
+    losses: int = 0
+    losses_since: datetime | None = None
 
     @property
     def idle(self) -> bool:
@@ -189,15 +196,23 @@ class Session:
         """
         if self.linking is None or self.obeyed < self.intent.no:
             return None
-        return self.intent.window
+        return self._window
 
     def window(self, now: datetime) -> Window | None:
         """The linking window, while it is open: not yet taken up, or being worked on."""
-        window = self.intent.window
+        window = self._window
         if window is None or window.ends_at <= now:
             return None
         untouched = self.obeyed < self.intent.no
         return window if untouched or self.linking is not None else None
+
+    @property
+    def _window(self) -> Window | None:
+        """The last window that was asked for, as it stands after it began anew."""
+        window = self.intent.window
+        if window is None or self.restarted_at is None or self.obeyed < self.intent.no:
+            return window
+        return window.begun_anew(self.restarted_at, self.restarted)
 
     def claims(self) -> frozenset[Claim]:
         """The claims that this session makes: the law, read from left to right."""
@@ -212,7 +227,7 @@ class Session:
                     since=self.device.linked_at,
                 )
             )
-        window = self.intent.window
+        window = self._window
         open_window = self.obeyed < self.intent.no or self.linking is not None
         if (
             window is not None
@@ -246,6 +261,6 @@ class Session:
                 pass
             case _ as never:  # pragma: no cover — the type checker proves it
                 assert_never(never)
-        if self.linking is not None and self.intent.window is not None:
-            moments.append(self.intent.window.ends_at)
+        if self.linking is not None and self._window is not None:
+            moments.append(self._window.ends_at)
         return min(moments, default=None)

@@ -12,6 +12,7 @@ from sololine.core.advance import (
     Looked,
     Order,
     Refused,
+    Step,
     advance,
 )
 from sololine.core.bot import Setup
@@ -72,6 +73,8 @@ async def commit(tx: Transaction, bot: BotId, lease: Lease, signal: LineSignal) 
             evicted = signal.evicted
             lost = await _evict(tx, holder, bot)
     step = advance(before, signal, tx.now)
+    if step.session.restarted > before.restarted:
+        step = await _with_number(tx, before, step)
     if step.session != before:
         await tx.sessions.save_life(before, step.session, lease)
     for device in before.devices - step.session.devices:
@@ -135,6 +138,21 @@ async def _judge(
         case Refuse(holder=other, foreign=foreign):
             told = None if foreign else other.bot
             return other, Refused(reason=EndReason.NUMBER_TAKEN, holder=told)
+
+
+async def _with_number(tx: Transaction, before: Session, step: Step) -> Step:
+    """The step of a window that begins anew, unless its number is another bot's by now.
+
+    Its reservation has expired with the window, so another bot may have come in between.
+    """
+    window = step.session.taken_up
+    if window is None or window.number is None or not window.reserves:
+        return step
+    holder = await tx.claims.holder(window.number)
+    if holder is None or holder.bot == before.bot:
+        return step
+    told = holder.bot if holder.tenant == before.tenant else None
+    return advance(before, Refused(reason=EndReason.NUMBER_TAKEN, holder=told), tx.now)
 
 
 async def _evict(tx: Transaction, claim: Claim, newcomer: BotId) -> tuple[Event, ...]:

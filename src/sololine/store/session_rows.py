@@ -21,6 +21,7 @@ def intent_columns(intent: Intent) -> dict[str, Any]:
         "window_number": declared.digits if declared else None,
         "window_policy": window.policy.value if window else None,
         "window_reserves": int(window.reserves) if window else None,
+        "window_restarts": window.restarts or None if window else None,
     }
 
 
@@ -47,6 +48,10 @@ def life_columns(session: Session) -> dict[str, Any]:
         "attempt": session.attempt,
         "retry_at": millis(session.retry_at),
         "connected_at": millis(session.connected_at),
+        "restarted": session.restarted or None,
+        "restarted_at": millis(session.restarted_at),
+        "losses": session.losses or None,
+        "losses_since": millis(session.losses_since),
     }
 
 
@@ -67,6 +72,10 @@ def session_of(row: Row) -> Session:
         retry_at=instant(row["retry_at"]),
         since=instant(row["since"]),
         connected_at=instant(row["connected_at"]),
+        restarted=row["restarted"] or 0,
+        restarted_at=instant(row["restarted_at"]),
+        losses=row["losses"] or 0,
+        losses_since=instant(row["losses_since"]),
     )
 
 
@@ -80,6 +89,7 @@ def _window(row: Row) -> Window | None:
         number=number(row["window_number"]),
         policy=Policy(row["window_policy"]),
         reserves=bool(row["window_reserves"]),
+        restarts=row["window_restarts"] or 0,
     )
 
 

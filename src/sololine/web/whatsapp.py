@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from sololine.actions import sessions
-from sololine.actions.sessions import Check
+from sololine.actions.sessions import Check, Connecting
 from sololine.core.linking import Code, Method, Window
 from sololine.core.session import State
 from sololine.web import qr
@@ -28,6 +28,7 @@ from sololine.web.shapes import (
     Responses,
     SessionCheck,
     StatsShape,
+    Switch,
     Validation,
 )
 
@@ -74,12 +75,32 @@ async def connect(
         method=body.method,
         use_existing=body.use_existing_session,
         policy=body.conflict_policy,
+        auto_restart=body.auto_restart,
         validate_only=body.validate_only,
     )
     if body.validate_only:
         return JSONResponse(Available().model_dump(by_alias=True))
+    return _connecting(connecting, door=request.url.path.rsplit("/connect/", 1)[0])
+
+
+@router.post("/switch/{botId}", status_code=202, responses={**UNREADABLE, **_REFUSALS})
+async def switch(
+    bot: BotPath, body: Switch, caller: CallerOf, gateway: GatewayOf, request: Request
+) -> ConnectingShape:
+    """Show a QR instead of a pairing code, or the other way round, while the window is open."""
+    connecting = await sessions.switch(
+        gateway,
+        caller,
+        bot,
+        user=named_user(body.user_id),
+        method=body.method,
+        number=body.phone_number,
+    )
+    return _connecting(connecting, door=request.url.path.rsplit("/switch/", 1)[0])
+
+
+def _connecting(connecting: Connecting, *, door: str) -> ConnectingShape:
     window = connecting.window
-    door = request.url.path.rsplit("/connect/", 1)[0]
     return ConnectingShape(
         bot_id=connecting.bot.id,
         status=State.CONNECTING
@@ -93,6 +114,7 @@ async def connect(
         uses_existing_session=window is None,
         method=window.method if window else None,
         window_ends_at=window.ends_at if window else None,
+        auto_restart=window is not None and window.restarts > 0,
         qr_url=f"{door}/qr/{connecting.bot.id}" if window else None,
         will_replace=BotName(bot_id=connecting.evicts.id, bot_name=connecting.evicts.name)
         if connecting.evicts
@@ -216,6 +238,7 @@ async def _code_shape(bot: str, code: Code, window: Window) -> CodeShape:
         pairing_code=None if is_qr else code.text,
         expires_at=code.expires_at,
         window_ends_at=window.ends_at,
+        auto_restart=window.restarts > 0,
     )
 
 

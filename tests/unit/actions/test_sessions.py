@@ -23,7 +23,8 @@ from sololine.core.errors import (
     UserMismatch,
 )
 from sololine.core.ids import DEFAULT_TENANT, BotId, DeviceId, UserId
-from sololine.core.linking import WINDOW, Method
+from sololine.core.linking import RESTARTS, WINDOW, Method
+from sololine.core.number import Number
 from sololine.core.session import EndReason, Session, State, Wish
 from sololine.core.signals import Banned, LinkDown, LinkUp, LoggedOut, PairingCodeIssued
 from tests.unit.scenes import (
@@ -68,7 +69,104 @@ async def offline_bot(gateway: Gateway, number: str = NUMBER) -> BotId:
     return bot
 
 
+# ---------------------------------------------------------------------- switch
+
+
+async def switch(
+    gateway: Gateway, bot: BotId, method: Method, number: str | None = None
+) -> sessions.Connecting:
+    return await sessions.switch(gateway, KEY_CALLER, bot, user=None, method=method, number=number)
+
+
+async def test_within_the_window_a_code_takes_the_place_of_the_qr_and_back(
+    gateway: Gateway, clock: ManualClock
+) -> None:
+    bot = await new_bot(gateway)
+    opened = (await connect(gateway, bot, auto_restart=True)).intent.window
+    assert opened is not None
+    await move(gateway.store, bot, Began())
+    await move(gateway.store, bot, qr())
+    shown = (await session_of(gateway.store, bot)).linking
+    clock.advance(SECOND)
+
+    by_code = (await switch(gateway, bot, Method.CODE, f"+{NUMBER}")).window
+    assert by_code == replace(
+        opened, method=Method.CODE, number=Number(digits=NUMBER), reserves=True
+    )
+    claim = await holder_of(gateway.store, NUMBER)
+    assert claim is not None
+    assert (claim.bot, claim.kind) == (bot, ClaimKind.RESERVED)
+    await move(gateway.store, bot, Looked())
+    session = await session_of(gateway.store, bot)
+    assert session.linking not in (None, shown)
+    assert session.code is None
+
+    back = (await switch(gateway, bot, Method.QR)).window
+    assert back == replace(by_code, method=Method.QR)
+
+
+async def test_switching_to_what_is_there_changes_nothing(gateway: Gateway) -> None:
+    bot = await new_bot(gateway)
+    await connect(gateway, bot)
+    before = await session_of(gateway.store, bot)
+    await switch(gateway, bot, Method.QR)
+    assert await session_of(gateway.store, bot) == before
+
+
+async def test_a_window_that_began_anew_keeps_what_is_left_of_it_when_it_is_switched(
+    gateway: Gateway, clock: ManualClock
+) -> None:
+    bot = await new_bot(gateway)
+    await connect(gateway, bot, auto_restart=True)
+    await move(gateway.store, bot, Began())
+    clock.advance(WINDOW)
+    await move(gateway.store, bot, Looked())
+    anew = (await session_of(gateway.store, bot)).taken_up
+    assert anew is not None
+    switched = (await switch(gateway, bot, Method.CODE, f"+{NUMBER}")).window
+    assert switched is not None
+    assert (switched.ends_at, switched.restarts) == (anew.ends_at, RESTARTS - 1)
+
+
+async def test_there_is_nothing_to_switch_without_a_window(
+    gateway: Gateway, clock: ManualClock
+) -> None:
+    bot = await new_bot(gateway)
+    with pytest.raises(NoCode):
+        await switch(gateway, bot, Method.QR)
+    await connect(gateway, bot)
+    clock.advance(WINDOW)
+    with pytest.raises(NoCode):
+        await switch(gateway, bot, Method.CODE, f"+{NUMBER}")
+
+
+async def test_switching_to_a_code_needs_a_number_that_is_free(gateway: Gateway) -> None:
+    holder, bot = await connected_bot(gateway), await new_bot(gateway)
+    await connect(gateway, bot)
+    before = await session_of(gateway.store, bot)
+    with pytest.raises(InvalidInput, match="pairing code is made for one number"):
+        await switch(gateway, bot, Method.CODE)
+    with pytest.raises(NumberTaken) as taken:
+        await switch(gateway, bot, Method.CODE, f"+{NUMBER}")
+    assert taken.value.bot == holder
+    assert await session_of(gateway.store, bot) == before
+
+
 # ---------------------------------------------------------------------- connect
+
+
+@pytest.mark.parametrize(
+    ("setting", "asked", "restarts"),
+    [(False, None, 0), (True, None, RESTARTS), (True, False, 0), (False, True, RESTARTS)],
+)
+async def test_a_request_says_whether_its_window_begins_anew_else_the_setting_does(
+    gateway: Gateway, *, setting: bool, asked: bool | None, restarts: int
+) -> None:
+    bot = await new_bot(gateway)
+    set_so = replace(gateway, auto_restart=setting)
+    window = (await connect(set_so, bot, auto_restart=asked)).intent.window
+    assert window is not None
+    assert window.restarts == restarts
 
 
 async def test_a_new_bot_gets_a_window_of_five_minutes(

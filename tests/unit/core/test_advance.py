@@ -11,6 +11,8 @@ from sololine.core.advance import (
     BACKOFF_MAX,
     DEAF_AFTER,
     LINKING_ATTEMPTS,
+    LOSSES_AN_HOUR,
+    UNSTABLE_PAUSE,
     Began,
     Evicted,
     Granted,
@@ -428,6 +430,53 @@ def test_a_worker_that_times_out_after_the_window_has_no_successor() -> None:
     assert step.session.end == End(reason=EndReason.WINDOW_OVER, at=T0 + WINDOW)
 
 
+def test_a_window_begins_anew_when_it_may() -> None:
+    window = Window.opened(T0, restarts=2, number=NUMBER, reserves=True)
+    session = replace(SCANNABLE, intent=replace(SCANNABLE.intent, window=window))
+    used, moment = {session.linking}, window.ends_at
+    for left in (1, 0):
+        step = advance(session, Looked(), moment)
+        session, ends_at = step.session, moment + WINDOW
+        assert session.taken_up is not None
+        assert session.taken_up.ends_at == ends_at
+        assert session.window(moment) == session.taken_up
+        assert (session.state, session.code) == (State.CONNECTING, None)
+        assert session.linking not in used
+        assert step.events == (
+            Event(
+                type=EventType.SESSION_RESTARTING,
+                data={"windowEndsAt": rfc3339(ends_at), "restartsLeft": left},
+            ),
+        )
+        (claim,) = session.claims()
+        assert (claim.kind, claim.expires_at) == (ClaimKind.RESERVED, ends_at)
+        used.add(session.linking)
+        moment = ends_at
+    over = advance(session, LinkingTimedOut(), moment).session
+    assert over.end == End(reason=EndReason.WINDOW_OVER, at=moment)
+    assert (over.restarted, over.restarted_at, over.claims()) == (0, None, frozenset())
+
+
+def test_a_window_that_began_anew_late_lasts_five_minutes_from_then() -> None:
+    """As when no server ran at its end."""
+    window = Window.opened(T0, restarts=1)
+    session = replace(LINKING, intent=replace(LINKING.intent, window=window))
+    late = T0 + timedelta(hours=3)
+    after = advance(session, Began(), late).session
+    assert after.taken_up is not None
+    assert (after.taken_up.opened_at, after.taken_up.ends_at) == (late, late + WINDOW)
+
+
+def test_what_was_asked_for_afterwards_knows_nothing_of_a_window_that_began_anew() -> None:
+    window = Window.opened(T0, restarts=3)
+    session = replace(LINKING, intent=replace(LINKING.intent, window=window))
+    session = advance(session, Looked(), window.ends_at).session
+    asked = Window.opened(NOW, method=Method.CODE, number=NUMBER)
+    session = replace(session, intent=Intent(no=2, wish=Wish.ONLINE, window=asked))
+    assert session.window(NOW) == asked
+    assert advance(session, Looked(), NOW).session.taken_up == asked
+
+
 def test_a_line_that_begins_voids_what_its_predecessor_showed() -> None:
     after = advance(SCANNABLE, Began(), NOW).session
 
@@ -503,6 +552,37 @@ def test_a_lost_link_is_told_once() -> None:
     assert lost.session.link == device().id
     assert types(advance(lost.session, EngineStopped(), NOW)) == []
     assert types(advance(CONNECTED, EngineStopped(), NOW)) == [EventType.SESSION_RECONNECTING]
+
+
+@pytest.mark.parametrize("loss", ["down", "stopped", "silent"])
+def test_a_connection_that_is_lost_all_the_time_is_opened_seldom_and_somebody_is_told(
+    loss: str,
+) -> None:
+    session, told = CONNECTED, list[EventType]()
+    for no in range(1, LOSSES_AN_HOUR + 4):
+        moment = NOW + timedelta(minutes=no)
+        step = advance(session, SIGNALS[loss], moment)
+        told += types(step)
+        assert step.session.state is State.RECONNECTING
+        waits = step.session.retry_at is not None and step.session.retry_at - moment
+        assert (waits == UNSTABLE_PAUSE) == (no > LOSSES_AN_HOUR)
+        again = replace(step.session, retry_at=None)
+        session = advance(again, LinkUp(), moment + timedelta(seconds=1)).session
+    assert told.count(EventType.SESSION_UNSTABLE) == 1
+    assert told.count(EventType.SESSION_RECONNECTING) == LOSSES_AN_HOUR + 3
+
+    later = NOW + timedelta(hours=2)
+    step = advance(session, SIGNALS[loss], later)
+    assert (step.session.losses, step.session.losses_since) == (1, later)
+    assert step.session.retry_at is None or step.session.retry_at < later + UNSTABLE_PAUSE
+
+
+def test_tries_in_vain_are_no_losses() -> None:
+    """A network that is away for hours makes nobody slow to come back."""
+    session = RECONNECTING
+    for _ in range(LOSSES_AN_HOUR * 3):
+        session = replace(advance(session, EngineStopped(detail="x"), NOW).session, retry_at=None)
+    assert session.losses == 0
 
 
 def test_a_linked_bot_is_never_given_up_for_being_unreachable() -> None:
@@ -660,6 +740,7 @@ WINDOWS = st.builds(
     number=st.none() | NUMBERS,
     policy=st.sampled_from(Policy),
     reserves=st.booleans(),
+    restarts=st.integers(0, 2),
 )
 LINE_SIGNALS = st.sampled_from(list(SIGNALS.values())) | st.builds(Granted, device=DEVICES)
 ENDS = st.builds(End, reason=st.sampled_from(EndReason), at=PAST, until=st.none() | PAST | FUTURE)
@@ -696,6 +777,10 @@ def sessions(draw: st.DrawFn) -> Session:
     if not waiting and session.intent.window is None:
         session = replace(session, intent=replace(session.intent, window=draw(WINDOWS)))
     session = replace(session, linking=device_id(BOT, obeyed, session.round))
+    if session.intent.window is not None and (had := session.intent.window.restarts) > 0:
+        restarted = draw(st.integers(0, had))
+        at = draw(PAST) if restarted else None
+        session = replace(session, restarted=restarted, restarted_at=at)
     if session.state is State.AWAITING_SCAN:
         return replace(session, code=draw(CODES))
     return replace(session, attempt=attempt, retry_at=retry_at)
@@ -711,6 +796,11 @@ def assert_sound(session: Session) -> None:
     if session.linking is not None:
         assert session.device is None
         assert waiting or session.taken_up is not None
+    assert (session.restarted == 0) == (session.restarted_at is None)
+    if session.restarted:
+        assert session.linking is not None
+        assert waiting or (session.taken_up is not None and session.taken_up.restarts >= 0)
+    assert (session.losses == 0) == (session.losses_since is None)
     if session.state in (State.CONNECTED, State.RECONNECTING):
         assert session.device is not None
     assert (session.code is not None) == (session.state is State.AWAITING_SCAN)
@@ -775,7 +865,7 @@ def test_a_life_of_any_length_stays_sound_and_never_uses_a_name_twice(
                 now += happening
                 continue
             case (wish, links):
-                window = Window.opened(now, number=NUMBER) if links else None
+                window = Window.opened(now, number=NUMBER, restarts=1) if links else None
                 intent = Intent(no=session.intent.no + 1, wish=wish, window=window)
                 session = replace(session, intent=intent)
                 continue

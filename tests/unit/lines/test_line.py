@@ -445,6 +445,42 @@ async def test_the_window_ends_without_a_word_from_anyone(stage: Stage) -> None:
     await stage.closed(device)
 
 
+async def test_a_window_that_may_begins_anew_and_shows_a_new_code(stage: Stage) -> None:
+    bot = await new_bot(stage.gateway)
+    await connect(stage.gateway, bot, auto_restart=True)
+    line = await stage.line(bot)
+    first = await stage.showing(bot)
+    stage.clock.advance(WINDOW)
+    line.look()
+    await stage.closed(first.device)
+    second = await stage.showing(bot)
+
+    assert second.device != first.device
+    assert "session.restarting" in await events_of(stage.store, bot)
+    await stage.scanned(bot, NUMBER)
+    session = await stage.reached(bot, State.CONNECTED)
+    assert (session.restarted, session.restarted_at) == (0, None)
+
+
+async def test_a_window_does_not_begin_anew_for_a_number_that_another_bot_has_by_now(
+    stage: Stage,
+) -> None:
+    """The reservation ended with the window, and another bot came before the line did."""
+    bot, rival = await new_bot(stage.gateway), await new_bot(stage.gateway)
+    await connect(stage.gateway, bot, number=NUMBER, auto_restart=True)
+    line = await stage.line(bot)
+    await stage.showing(bot)
+    stage.clock.advance(WINDOW)
+    await connect(stage.gateway, rival, number=NUMBER)
+    line.look()
+    await line.ended()
+
+    assert reason_of(await stage.session(bot)) is EndReason.NUMBER_TAKEN
+    claim = await holder_of(stage.store, NUMBER)
+    assert claim is not None
+    assert claim.bot == rival
+
+
 async def test_a_due_moment_wakes_the_line_by_itself(stage: Stage) -> None:
     """Here a window of 20 ms, in the time of the machine."""
     bot = await new_bot(stage.gateway)

@@ -28,6 +28,7 @@ CODE_SHAPE = {
     "pairingCode",
     "expiresAt",
     "windowEndsAt",
+    "autoRestart",
 }
 
 
@@ -49,6 +50,7 @@ async def test_connecting_a_new_bot_answers_where_its_qr_will_be(
         "method": "qr",
         "windowEndsAt": "2026-05-01T12:05:00.000Z",
         "qrUrl": f"/v1/whatsapp/qr/{bot}",
+        "autoRestart": False,
         "willReplace": None,
     }
 
@@ -63,6 +65,25 @@ async def test_connecting_by_code_says_what_to_do_with_it(
 
     assert answer.json()["method"] == "code"
     assert answer.json()["message"] == "Type the code into the phone within five minutes."
+
+
+async def test_a_code_takes_the_place_of_the_qr_in_the_same_window(
+    door: httpx2.AsyncClient, gateway: Gateway
+) -> None:
+    bot = await new_bot(gateway)
+    opened = await door.post(f"/v1/whatsapp/connect/{bot}", json={"autoRestart": True})
+    asked = {"method": "code", "phoneNumber": f"+{NUMBER}"}
+    answer = await door.post(f"/api/whatsapp/switch/{bot}", json=asked)
+    told = answer.json()
+
+    assert answer.status_code == 202
+    assert (told["method"], told["autoRestart"]) == ("code", True)
+    assert told["windowEndsAt"] == opened.json()["windowEndsAt"]
+    assert told["qrUrl"] == f"/api/whatsapp/qr/{bot}"
+    nothing_open = await door.post(
+        f"/v1/whatsapp/switch/{await new_bot(gateway)}", json={"method": "qr"}
+    )
+    assert (nothing_open.status_code, nothing_open.json()["error"]) == (409, "no_qr")
 
 
 async def test_connecting_a_bot_that_is_connected_already_is_told_so_or_taken_for_done(

@@ -82,6 +82,8 @@ bot_sessions: Final = Table(
     Column("window_number", Text),
     Column("window_policy", Text),
     Column("window_reserves", Integer),
+    # How often the window may begin anew; null for never.
+    Column("window_restarts", Integer),
     # --- the life: written by the line alone, fenced by its lease (`save_life`); by another bot's
     # line only when that takes the number over (`evict`)
     Column("obeyed", BigInteger, nullable=False),
@@ -104,6 +106,12 @@ bot_sessions: Final = Table(
     Column("attempt", Integer, nullable=False),
     Column("retry_at", BigInteger),
     Column("connected_at", BigInteger),
+    # How often the window has begun anew, and when it last did.
+    Column("restarted", Integer),
+    Column("restarted_at", BigInteger),
+    # How often the connection was lost in the hour that began then.
+    Column("losses", Integer),
+    Column("losses_since", BigInteger),
     # --- the lease: written by processes (`leases`); the term outlives the lease
     Column("lease_process", Text),
     Column("lease_term", BigInteger, nullable=False),
@@ -122,6 +130,10 @@ bot_sessions: Final = Table(
     check("window_number", "window_number IS NULL OR window_opened_at IS NOT NULL"),
     check("window_code", "window_method <> 'code' OR window_number IS NOT NULL"),
     check("window_reserves", "window_reserves IN (0, 1)"),
+    check(
+        "window_restarts",
+        "window_restarts IS NULL OR window_opened_at IS NOT NULL AND window_restarts > 0",
+    ),
     check("obeyed", "obeyed BETWEEN 0 AND intent_no"),
     together("end", "end_reason", "end_at"),
     check("end_until", "end_until IS NULL OR end_reason IS NOT NULL"),
@@ -129,6 +141,9 @@ bot_sessions: Final = Table(
     together("device", "device_id", "number", "jid", "lid", "linked_at"),
     check("connected", "state <> 'connected' OR device_id IS NOT NULL"),
     check("linking", "linking IS NULL OR state <> 'disconnected'"),
+    together("restarted", "restarted", "restarted_at"),
+    check("restarts", "restarted IS NULL OR restarted > 0 AND linking IS NOT NULL"),
+    together("losses", "losses", "losses_since"),
     together("code", "code_method", "code_text", "code_expires_at"),
     check("code_shown", "code_text IS NULL OR linking IS NOT NULL"),
     check("counts", "round >= 0 AND attempt >= 0 AND lease_term >= 0"),

@@ -32,6 +32,7 @@ from sololine.web.shapes.whatsapp import (
     Resolution,
     SessionCheck,
     StatsShape,
+    Switch,
     Validation,
 )
 
@@ -62,6 +63,7 @@ __all__ = [
     "Shape",
     "StatsShape",
     "Success",
+    "Switch",
     "Text",
     "Validation",
     "camel",

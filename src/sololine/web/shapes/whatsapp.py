@@ -48,6 +48,19 @@ class Connect(Shape):
     conflict_policy: Policy | None = Field(
         default=None, description="`refuse` narrows the server's setting; it cannot be widened."
     )
+    auto_restart: bool | None = Field(
+        default=None,
+        description="Begin the window anew when nobody scanned in time, for an hour at most. "
+        "Without it the server's setting holds.",
+    )
+
+
+class Switch(Shape):
+    """How the phone shall be linked from now on, in the window that is open."""
+
+    user_id: Text | None = Field(default=None, max_length=255)
+    method: Method = Field(description="`code` needs phoneNumber, unless it was declared before.")
+    phone_number: Text | None = Field(default=None, max_length=200)
 
 
 class BotName(Shape):
@@ -68,6 +81,9 @@ class ConnectingShape(Shape):
     uses_existing_session: bool
     method: Method | None = None
     window_ends_at: Instant | None = None
+    auto_restart: bool = Field(
+        default=False, description="Whether the window begins anew when it is over."
+    )
     qr_url: str | None = Field(default=None, description="Where the QR or code can be fetched.")
     will_replace: BotName | None = Field(
         default=None, description="The bot that loses the number when this one links it."
@@ -106,6 +122,7 @@ class CodeShape(Shape):
     pairing_code: str | None = Field(description="The code to type; null for a QR.")
     expires_at: Instant
     window_ends_at: Instant
+    auto_restart: bool = Field(description="Whether the window begins anew when it is over.")
 
 
 class ExistingConnection(Shape):
