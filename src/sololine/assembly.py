@@ -12,6 +12,7 @@ from sololine.bus import Bus
 from sololine.bus.memory import MemoryBus
 from sololine.clock import SystemClock
 from sololine.core.ids import DEFAULT_TENANT
+from sololine.core.sentence import Sentence
 from sololine.courier import Courier
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.neonize import NeonizeEngine
@@ -43,10 +44,11 @@ class OtherCredentials(Exception):
     """The database speaks of credentials that are not in this data folder."""
 
     def __init__(self) -> None:
-        super().__init__(
+        self.sentence = Sentence(
             "This database belongs to the credentials in another data folder. "
             "Let SOLOLINE_DATA_DIR name that folder: all servers of a database share one."
         )
+        super().__init__(self.sentence)
 
 
 @asynccontextmanager
@@ -84,7 +86,9 @@ async def assembled(
             if not await store.run(lambda tx: tx.deployment.bind(credentials)):
                 raise OtherCredentials
             process = stack.enter_context(process_slot(settings.data_dir))
-            courier = Courier(process, store=store, bus=bus, outward=outward)
+            courier = Courier(
+                process, store=store, bus=bus, outward=outward, language=settings.language
+            )
             await stack.enter_async_context(courier.running())
             engine = NeonizeEngine(
                 settings.data_dir, launch, max_media_bytes=settings.media_max_bytes
@@ -113,6 +117,7 @@ async def assembled(
             version("sololine"),
             doors=settings.only != "lines",
             allowed_origins=settings.allowed_origins,
+            language=settings.language,
         )
 
 

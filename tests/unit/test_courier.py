@@ -15,6 +15,7 @@ from sololine.actions.webhooks import Changes
 from sololine.bus import EVENTS, Notice
 from sololine.core.events import Event, EventType, LoggedEvent
 from sololine.core.ids import ProcessId, TenantId
+from sololine.core.sentence import Sentence
 from sololine.core.webhook import (
     PAUSED_AFTER,
     PAUSED_AFTER_AT_LEAST,
@@ -166,7 +167,7 @@ async def test_a_signature_is_of_this_body_secret_and_id() -> None:
     [
         (Answer(status=500), "refused"),
         (Answer(status=302), "redirect_refused"),
-        (Unreachable("nobody"), "unreachable"),
+        (Unreachable(Sentence("nobody")), "unreachable"),
         (ForbiddenAddress(), "forbidden_address"),
         (ZeroDivisionError(), "internal_error"),
     ],

@@ -38,6 +38,7 @@ def test_every_setting_comes_from_a_variable_of_its_name(monkeypatch: pytest.Mon
         "api_key": "hunter2",
         "conflict_policy": "replace",
         "region": " es ",
+        "language": "es",
         "media_at_arrival": "true",
         "media_max_bytes": "2048",
         "sends_per_minute": "0",

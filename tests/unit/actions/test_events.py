@@ -11,6 +11,7 @@ from sololine.core.content import Text
 from sololine.core.events import Event, EventType
 from sololine.core.ids import DEFAULT_TENANT, BotId, ChatRef, MessageId
 from sololine.core.message import Message, Origin, Status
+from sololine.languages import Language
 from sololine.store.transaction import Transaction
 from tests.unit.lines.talk import counted
 from tests.unit.scenes import KEY_CALLER, PATIENCE_S, STRANGER, connect, new_bot
@@ -150,7 +151,7 @@ async def test_the_chats_of_a_piece_are_looked_up_at_once(gateway: Gateway) -> N
     with counted(gateway.store) as counts:
 
         async def look(tx: Transaction) -> list[dict[str, Any]]:
-            return await events.shown(tx, logged)
+            return await events.shown(tx, logged, Language.ENGLISH)
 
         told = await gateway.store.run(look)
     assert [one["typing"]["chat"] for one in told if "typing" in one][-1] == BEA
