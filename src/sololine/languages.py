@@ -8,7 +8,7 @@ import gettext
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +17,8 @@ from sololine.core.sentence import Counted, Sentence
 DOMAIN: Final = "sololine"
 LOCALE: Final = Path(__file__).parent / "locale"
 
-_RANGES_MAX: Final = 20
-"""Languages of one request that are looked at; a person reads fewer."""
+_LOOKED_AT: Final = 256
+"""Characters of a header that are looked at; browsers send some forty."""
 _RANGE: Final = re.compile(
     r"\s*(\*|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*"
     r"(?:;\s*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*)?"
@@ -52,7 +52,13 @@ class Language(StrEnum):
 def _catalogue(language: Language) -> gettext.NullTranslations:
     if language is Language.ENGLISH:
         return gettext.NullTranslations()
-    return gettext.translation(DOMAIN, LOCALE, [language])
+    try:
+        return gettext.translation(DOMAIN, LOCALE, [language])
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"the catalogue '{language}' is not compiled: install the package anew, or, in a "
+            "checkout, run `python3 dev.py messages`"
+        ) from error
 
 
 def load() -> None:
@@ -72,15 +78,18 @@ def negotiated(accept: str | None, default: Language) -> Language:
     not named; what has a quality of 0 is not wanted. A country makes no difference here, so `es-CO`
     is Spanish. What is no language range is passed over.
     """
-    if not accept:
-        return default
+    return _liked_best(accept[:_LOOKED_AT], default) if accept else default
+
+
+@lru_cache(maxsize=256)  # readers have few browsers between them
+def _liked_best(accept: str, default: Language) -> Language:
     liked: dict[Language, tuple[float, int]] = {}
     others = (0.0, 0)
     for place, (tag, quality) in enumerate(_ranges(accept)):
         if tag == "*":
             others = (quality, -place)
         elif (language := _of_tag(tag)) is not None:
-            liked[language] = max((quality, -place), liked.get(language, (0.0, -_RANGES_MAX)))
+            liked[language] = max((quality, -place), liked.get(language, (0.0, -place)))
     best = max(Language, key=lambda each: (*liked.get(each, others), each is default))
     return best if liked.get(best, others)[0] > 0 else default
 
@@ -101,7 +110,7 @@ def of_environment(environment: Mapping[str, str]) -> Language | None:
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, float]]:
-    for part in accept.split(",", _RANGES_MAX)[:_RANGES_MAX]:
+    for part in accept.split(","):
         if found := _RANGE.fullmatch(part):
             yield found[1], float(found[2] or 1)
 

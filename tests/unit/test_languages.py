@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from sololine import languages
 from sololine.core.errors import LinkingPending
 from sololine.core.sentence import Counted, Sentence
 from sololine.languages import Language, load, negotiated, of_environment
@@ -42,10 +45,22 @@ def test_any_other_language_may_be_wanted_more_than_a_named_one() -> None:
     assert negotiated("en;q=0, *;q=0.5", EN) is not EN
 
 
-def test_only_so_many_languages_of_a_request_are_looked_at() -> None:
-    assert negotiated("de," * 19 + "es", EN) is ES
-    assert negotiated("de," * 20 + "es", EN) is EN
-    assert negotiated("," * 1_000_000, EN) is EN
+def test_only_so_much_of_a_header_is_looked_at() -> None:
+    assert negotiated("de," * 84 + "es", EN) is ES
+    assert negotiated("de," * 85 + "es", EN) is EN
+
+
+def test_a_catalogue_that_was_not_compiled_is_told_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(languages, "LOCALE", tmp_path)
+    languages._catalogue.cache_clear()
+    try:
+        with pytest.raises(FileNotFoundError, match=r"dev\.py messages"):
+            load()
+    finally:
+        monkeypatch.undo()
+        languages._catalogue.cache_clear()
 
 
 @pytest.mark.parametrize(

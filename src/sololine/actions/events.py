@@ -175,9 +175,9 @@ def _data(event: LoggedEvent, language: Language) -> dict[str, Any]:
     with suppress(ValueError):  # a reason that a later version has written
         match event.type:
             case EventType.SESSION_DISCONNECTED:
-                data["remedy"] = language.say(EndReason(data["reason"]).remedy)
+                data["remedy"] = language.say(EndReason(data.get("reason", "")).remedy)
             case EventType.MESSAGE_FAILED:
-                data["remedy"] = language.say(Failure(data["reason"]).sentence)
+                data["remedy"] = language.say(Failure(data.get("reason", "")).sentence)
     return data
 
 

@@ -70,6 +70,32 @@ async def test_a_reader_that_waits_in_vain_gets_nothing(gateway: Gateway) -> Non
     assert (await events.after(gateway, KEY_CALLER, 0, limit=10, wait_s=0.01)).events == []
 
 
+async def test_remedies_are_read_in_the_readers_language_whatever_words_the_log_has(
+    gateway: Gateway,
+) -> None:
+    ended, failed = EventType.SESSION_DISCONNECTED, EventType.MESSAGE_FAILED
+    happened = [
+        Event(type=ended, data={"reason": "unlinked", "remedy": "As an earlier version said it."}),
+        Event(type=failed, data={"reason": "unlinked", "remedy": "Likewise."}),
+        Event(type=ended, data={"reason": "of a later version", "remedy": "Wait."}),
+        Event(type=ended),
+    ]
+    await gateway.store.run(lambda tx: tx.events.append(DEFAULT_TENANT, None, *happened))
+
+    wanted = Filter(language=Language.PORTUGUESE)
+    piece = await events.after(gateway, KEY_CALLER, 0, limit=10, wanted=wanted)
+
+    assert [event["data"].get("remedy") for event in piece.events] == [
+        "Conecte o bot de novo e escaneie um novo QR.",
+        (
+            "O bot foi desvinculado antes do envio desta mensagem. "
+            "Vincule-o e envie a mensagem de novo."
+        ),
+        "Wait.",
+        None,
+    ]
+
+
 async def test_another_tenant_reads_its_own_log(gateway: Gateway) -> None:
     bot = await new_bot(gateway)
 
