@@ -44,11 +44,12 @@ class OtherCredentials(Exception):
     """The database speaks of credentials that are not in this data folder."""
 
     def __init__(self) -> None:
-        self.sentence = Sentence(
-            "This database belongs to the credentials in another data folder. "
-            "Let SOLOLINE_DATA_DIR name that folder: all servers of a database share one."
+        super().__init__(
+            Sentence(
+                "This database belongs to the credentials in another data folder. "
+                "Let SOLOLINE_DATA_DIR name that folder: all servers of a database share one."
+            )
         )
-        super().__init__(self.sentence)
 
 
 @asynccontextmanager

@@ -57,8 +57,10 @@ async def run(
     try:
         await _serve(settings, launch, announce)
     except (OtherCredentials, ValueError) as error:
-        reason = error.args[0]
-        fail(reason if isinstance(reason, Sentence) else Told(str(error)))
+        for reason in error.args:
+            if isinstance(reason, Sentence):
+                fail(reason)
+        fail(Told(str(error)))
 
 
 async def _serve(

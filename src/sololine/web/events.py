@@ -125,9 +125,9 @@ async def _tell(socket: WebSocket, caller: Caller, seq: int, last: int, wanted: 
                 for text in piece:
                     await _send(socket, text)
     except _TooSlow:
-        await _close(socket, CLOSED_TOO_SLOW, "too slow; read the log from your last seq")
+        await _close(socket, CLOSED_TOO_SLOW, Sentence("too slow; read the log from your last seq"))
     except NotAuthenticated:
-        await _close(socket, CLOSED_KEY_REVOKED, "the key was revoked")
+        await _close(socket, CLOSED_KEY_REVOKED, Sentence("the key was revoked"))
     except _Left:
         pass
 
@@ -157,11 +157,11 @@ async def _send(socket: WebSocket, text: str) -> None:
         raise _Left from None
 
 
-async def _close(socket: WebSocket, code: int, reason: str) -> None:
+async def _close(socket: WebSocket, code: int, reason: Sentence) -> None:
     # Who does not read cannot take this either; the connection is dropped in the end.
     with contextlib.suppress(TimeoutError, RuntimeError):
         async with asyncio.timeout(SLOW_AFTER_S):
-            await socket.close(code, reason)
+            await socket.close(code, language_in(socket.scope).say(reason))
 
 
 def _check_origin(socket: WebSocket) -> None:
