@@ -36,6 +36,7 @@ Sololine, from a checkout. The first run installs what is needed, into this fold
                                   all tests but those that need PostgreSQL or Valkey
   python3 dev.py check            format, lint, types and floors only
   python3 dev.py fmt              format the code, and mend what the linter can
+  python3 dev.py messages         bring the translations to what the source says
 
   python3 dev.py WORD [...]       anything else is a word of the `sololine` command;
                                   `python3 dev.py --help` lists them
@@ -80,6 +81,8 @@ def plan(words: list[str]) -> Plan | None:
         return Plan(CHECKS, dev=True, at_root=True)
     if verb == "bench":
         return Plan((("python", "-m", "bench", *rest),), dev=True, at_root=True)
+    if verb == "messages":
+        return Plan((("python", "-m", "tools.messages"),), dev=True, at_root=True)
     if verb == "fmt":
         return Plan(FMT, dev=True, at_root=True)
     return Plan((("sololine", *words),), dev=False, at_root=False)

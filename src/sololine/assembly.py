@@ -12,6 +12,7 @@ from sololine.bus import Bus
 from sololine.bus.memory import MemoryBus
 from sololine.clock import SystemClock
 from sololine.core.ids import DEFAULT_TENANT
+from sololine.core.sentence import Sentence
 from sololine.courier import Courier
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.neonize import NeonizeEngine
@@ -44,8 +45,10 @@ class OtherCredentials(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "This database belongs to the credentials in another data folder. "
-            "Let SOLOLINE_DATA_DIR name that folder: all servers of a database share one."
+            Sentence(
+                "This database belongs to the credentials in another data folder. "
+                "Let SOLOLINE_DATA_DIR name that folder: all servers of a database share one."
+            )
         )
 
 
@@ -84,7 +87,9 @@ async def assembled(
             if not await store.run(lambda tx: tx.deployment.bind(credentials)):
                 raise OtherCredentials
             process = stack.enter_context(process_slot(settings.data_dir))
-            courier = Courier(process, store=store, bus=bus, outward=outward)
+            courier = Courier(
+                process, store=store, bus=bus, outward=outward, language=settings.language
+            )
             await stack.enter_async_context(courier.running())
             engine = NeonizeEngine(
                 settings.data_dir, launch, max_media_bytes=settings.media_max_bytes
@@ -114,6 +119,7 @@ async def assembled(
             version("sololine"),
             doors=settings.only != "lines",
             allowed_origins=settings.allowed_origins,
+            language=settings.language,
         )
 
 

@@ -39,6 +39,7 @@ from sololine.core.webhook import (
     is_failing,
     next_try,
 )
+from sololine.languages import Language
 from sololine.outward import Outward, OutwardError
 from sololine.store.errors import Raced
 from sololine.store.store import Store
@@ -102,6 +103,7 @@ class Courier:
     Args:
         process: the name in takings; no other living process has it.
         outward: reaches addresses that users name.
+        language: of the sentences in what is sent.
         now: by which requests are stamped; receivers refuse old stamps.
     """
 
@@ -112,12 +114,14 @@ class Courier:
         store: Store,
         bus: Bus,
         outward: Outward,
+        language: Language = Language.ENGLISH,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._process = process
         self._store = store
         self._bus = bus
         self._outward = outward
+        self._language = language
         self._now = now
         self._wake = asyncio.Event()
         self._tenants: frozenset[TenantId] = frozenset()
@@ -210,7 +214,7 @@ class Courier:
             taken = await tx.deliveries.take(
                 self._process, room, TAKEN_FOR, each=AT_ONCE_EACH, busy=busy
             )
-            return await _errands(tx, taken)
+            return await _errands(tx, taken, self._language)
 
         errands = await self._store.run(work)
         for errand in errands:
@@ -342,7 +346,7 @@ async def settle(
     return frozenset(told)
 
 
-async def _errands(tx: Transaction, taken: Sequence[Delivery]) -> list[Errand]:
+async def _errands(tx: Transaction, taken: Sequence[Delivery], language: Language) -> list[Errand]:
     """What is to be sent for the deliveries that were taken."""
     by_tenant: dict[TenantId, list[Delivery]] = {}
     for delivery in taken:
@@ -352,7 +356,8 @@ async def _errands(tx: Transaction, taken: Sequence[Delivery]) -> list[Errand]:
         # All are there: who deletes a webhook deletes its deliveries first, and waits for ours.
         hooks = {hook.id: hook for hook in await tx.webhooks.of_tenant(tenant)}
         logged = await tx.events.many(tenant, [each.seq for each in deliveries])
-        bodies = {one["seq"]: events.as_text(one) for one in await events.shown(tx, logged)}
+        shown = await events.shown(tx, logged, language)
+        bodies = {one["seq"]: events.as_text(one) for one in shown}
         errands += [
             Errand(
                 webhook=hooks[delivery.webhook], delivery=delivery, body=bodies.get(delivery.seq)

@@ -14,6 +14,7 @@ from typing import Final
 import puremagic
 
 from sololine.core.media import MediaKind
+from sololine.core.sentence import Sentence
 
 HEAD_BYTES: Final = 4096
 """How many bytes from its start tell what a file is."""
@@ -180,15 +181,18 @@ def suitable(kind: MediaKind, mime_type: str) -> bool:
     return objection(kind, mime_type) is None
 
 
-def objection(kind: MediaKind, mime_type: str) -> str | None:
+def objection(kind: MediaKind, mime_type: str) -> Sentence | None:
     """Why a file of that type cannot be sent as that kind; None when it can."""
     taken = _TAKEN.get(kind)
     if taken is None or mime_type in taken:
         return None
     these = ", ".join(sorted(taken))
-    return (
-        f"WhatsApp shows no {mime_type} as {kind.value}. "
-        f"Send one of these: {these}; or send it as a document."
+    return Sentence(
+        "WhatsApp shows no {mime_type} as {kind}. Send one of these: {these}; or send it as a "
+        "document.",
+        mime_type=mime_type,
+        kind=kind.value,
+        these=these,
     )
 
 

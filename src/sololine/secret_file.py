@@ -5,6 +5,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from sololine.core.sentence import Sentence
+
 
 def kept(file: Path, make: Callable[[], str]) -> str:
     """The text in `file`, made and written when there is none.
@@ -31,6 +33,10 @@ def kept(file: Path, make: Callable[[], str]) -> str:
     found = file.read_text(encoding="utf-8").strip()
     if not found:
         raise ValueError(
-            f"the file {file} is empty; restore it from a backup, or delete it to have a new one"
+            Sentence(
+                "the file {file} is empty; restore it from a backup, or delete it to have a new "
+                "one",
+                file=file,
+            )
         )
     return found

@@ -5,9 +5,11 @@ from typing import Literal
 
 import phonenumbers
 from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sololine.core.claim import Policy
+from sololine.languages import Language
 
 
 class Settings(BaseSettings):
@@ -53,6 +55,10 @@ class Settings(BaseSettings):
     region: str | None = Field(
         default=None,
         description="Country (two letters) whose numbers may be written without country code.",
+    )
+    language: Language = Field(
+        default=Language.ENGLISH,
+        description="Language of answers to whoever asks for none: en, es, pt or id.",
     )
     media_at_arrival: bool = Field(
         default=False,
@@ -100,7 +106,7 @@ class Settings(BaseSettings):
             return None
         region = region.strip().upper()
         if region not in phonenumbers.SUPPORTED_REGIONS:
-            raise ValueError("write the country with its two letters (ISO 3166), like ES or GB")
+            raise PydanticCustomError("unknown_region", "not a country (ISO 3166)")
         return region
 
     @property

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sololine.core.frames import MAX_BODY_BYTES, Function
+from sololine.core.sentence import Sentence
 from sololine.engine import worker
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.library import Library, LibraryMissing, Listener
@@ -226,7 +227,7 @@ class CannotDial(Silent):
 
 def library(behaviour: str) -> Library:
     if behaviour == "Missing":
-        raise LibraryMissing("neonize is not installed")
+        raise LibraryMissing(Sentence("neonize is not installed"))
     made: Library = globals()[behaviour]()
     return made
 

@@ -156,3 +156,30 @@ async def test_the_qr_comes_as_json_svg_and_png_with_its_times(server: Server) -
     assert png.content.startswith(b"\x89PNG")
     for picture in (svg, png):
         assert picture.headers["cache-control"] == "no-store"
+
+
+async def test_the_refusals_are_told_in_the_callers_language(
+    server: Server, phones: WhatsApp, number: str
+) -> None:
+    bot, other = await server.bot("Ventas"), await server.bot()
+    spanish = {"accept-language": "es-CO"}
+
+    await server.link(bot, number)
+    path = f"/v1/whatsapp/connect/{bot}"
+    connected = await server.answer("POST", path, headers=spanish)
+    body = {"botId": other, "phoneNumber": number}
+    taken = await server.answer("POST", "/v1/whatsapp/validate-connection", body, headers=spanish)
+    await server.connect(other)
+    path = f"/v1/whatsapp/connect/{other}"
+    pending = await server.answer("POST", path, headers=spanish)
+
+    answers = [connected, taken, pending]
+    assert [answer.json()["message"] for answer in answers] == [
+        (
+            "Ya tienes una conexión activa de WhatsApp. "
+            "Desconecta primero antes de escanear un nuevo QR."
+        ),
+        "Este número de WhatsApp ya está conectado al bot 'Ventas'",
+        "Ya tienes un código QR pendiente. Espera a que expire o escanéalo.",
+    ]
+    assert {answer.headers["content-language"] for answer in answers} == {"es"}

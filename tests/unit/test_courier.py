@@ -16,6 +16,7 @@ from sololine.actions.webhooks import Changes
 from sololine.bus import EVENTS, Notice
 from sololine.core.events import Event, EventType, LoggedEvent
 from sololine.core.ids import ProcessId, TenantId
+from sololine.core.sentence import Sentence
 from sololine.core.webhook import (
     PAUSED_AFTER,
     PAUSED_AFTER_AT_LEAST,
@@ -35,6 +36,7 @@ from sololine.courier import (
     settle,
     signed,
 )
+from sololine.languages import Language
 from sololine.outward import Answer, ForbiddenAddress, Outward, Unreachable
 from sololine.store.deliveries import Deliveries
 from sololine.store.events import Events
@@ -190,7 +192,7 @@ async def test_a_signature_is_of_this_body_secret_and_id() -> None:
     [
         (Answer(status=500), "refused"),
         (Answer(status=302), "redirect_refused"),
-        (Unreachable("nobody"), "unreachable"),
+        (Unreachable(Sentence("nobody")), "unreachable"),
         (ForbiddenAddress(), "forbidden_address"),
         (ZeroDivisionError(), "internal_error"),
     ],
@@ -447,3 +449,20 @@ async def test_a_webhook_that_its_owner_changes_meanwhile_keeps_the_change(
     now = await webhooks.get(telling, KEY_CALLER, mine.id)
     assert (now.secret, now.failures) == (changed.secret, 1)
     assert now.secret != mine.secret
+
+
+async def test_what_is_sent_is_in_the_language_of_the_deployment(
+    telling: Gateway, world: World
+) -> None:
+    watching = await hook(telling)
+    ended = Event(type=EventType.SESSION_DISCONNECTED, data={"reason": "asked"})
+    await telling.store.run(lambda tx: tx.events.append(KEY_CALLER.tenant, None, ended))
+
+    courier = Courier(
+        HERE, store=telling.store, bus=telling.bus, outward=world, language=Language.SPANISH
+    )
+    async with courier.running():
+        await settled(telling, watching, DeliveryState.DELIVERED)
+
+    (_, _, body) = world.posted[0]
+    assert json.loads(body)["data"] == {"reason": "asked", "remedy": "Conecta el bot de nuevo."}

@@ -39,6 +39,7 @@ def test_every_setting_comes_from_a_variable_of_its_name(monkeypatch: pytest.Mon
         "conflict_policy": "replace",
         "auto_restart": "true",
         "region": " es ",
+        "language": "es",
         "media_at_arrival": "true",
         "media_max_bytes": "2048",
         "sends_per_minute": "0",

@@ -16,6 +16,7 @@ from sololine.core.bot import Bot, Setup, after_step
 from sololine.core.errors import InvalidInput, StillLinked
 from sololine.core.events import Event, EventType
 from sololine.core.ids import BotId, MediaId, UserId
+from sololine.core.sentence import Sentence
 from sololine.core.session import Session
 from sololine.media_files import MediaFiles
 from sololine.store.transaction import Transaction
@@ -67,7 +68,9 @@ async def create(
     owner = caller.acting_for(user)
     name = _checked(name, "name", NAME_MAX)
     if not name:
-        raise InvalidInput("A bot needs a name. Send one in the field name.", field="name")
+        raise InvalidInput(
+            Sentence("A bot needs a name. Send one in the field name."), field="name"
+        )
     bot_id = new_ids.bot()
 
     async def work(tx: Transaction) -> BotWithSession:
@@ -133,7 +136,9 @@ async def update(
         for field, text in changes.items()
     }
     if checked.get("name") == "":
-        raise InvalidInput("A bot needs a name. Send one in the field name.", field="name")
+        raise InvalidInput(
+            Sentence("A bot needs a name. Send one in the field name."), field="name"
+        )
 
     async def work(tx: Transaction) -> BotWithSession:
         had = await owned(tx, caller, bot, user, lock=True)
@@ -179,12 +184,16 @@ def after_finishing(had: BotWithSession, step: Setup) -> BotWithSession:
     steps = list(Setup)
     if step in (Setup.CONNECT, Setup.COMPLETE):
         raise InvalidInput(
-            "The step connect is done when a phone has scanned the QR. Connect the bot.",
+            Sentence("The step connect is done when a phone has scanned the QR. Connect the bot."),
             field="step",
         )
     if steps.index(step) > steps.index(had.bot.setup):
         raise InvalidInput(
-            f"The step {had.bot.setup.value} comes first. Finish it, then {step.value}.",
+            Sentence(
+                "The step {first} comes first. Finish it, then {step}.",
+                first=had.bot.setup.value,
+                step=step.value,
+            ),
             field="step",
         )
     setup = after_step(had.bot.setup, step)
@@ -228,8 +237,17 @@ def _checked(text: str, field: str, longest: int) -> str:
     text = text.strip()
     if len(text) > longest:
         raise InvalidInput(
-            f"The {field} has {len(text)} characters; at most {longest} are possible.", field=field
+            Sentence(
+                "The field {field} has {count} characters; at most {longest} are possible.",
+                field=field,
+                count=len(text),
+                longest=longest,
+            ),
+            field=field,
         )
     if "\x00" in text:
-        raise InvalidInput(f"The {field} holds a NUL character. Remove it.", field=field)
+        raise InvalidInput(
+            Sentence("The field {field} holds a NUL character. Remove it.", field=field),
+            field=field,
+        )
     return text

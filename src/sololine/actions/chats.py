@@ -32,6 +32,7 @@ from sololine.core.errors import (
 from sololine.core.ids import MessageId, UserId
 from sololine.core.message import Origin
 from sololine.core.number import parse
+from sololine.core.sentence import Sentence
 from sololine.core.signals import TypingState
 
 PAGE_MAX: Final = 200
@@ -79,7 +80,7 @@ class Checked:
     asked: str
     chat: ChatId | None = None
     business_name: str = ""
-    wrong: str | None = None
+    wrong: Sentence | None = None
 
 
 async def check_numbers(
@@ -93,12 +94,16 @@ async def check_numbers(
     """
     if not 1 <= len(numbers) <= NUMBERS_MAX:
         raise InvalidInput(
-            f"One request asks about 1 to {NUMBERS_MAX} numbers, not {len(numbers)}.",
+            Sentence(
+                "One request asks about 1 to {most} numbers, not {count}.",
+                most=NUMBERS_MAX,
+                count=len(numbers),
+            ),
             field="numbers",
         )
     asker = await _asker(gateway, caller, bot, user)
     digits: dict[str, str] = {}
-    wrong: dict[str, str] = {}
+    wrong: dict[str, Sentence] = {}
     for text in numbers:
         try:
             digits[text] = parse(text, gateway.region).digits
@@ -131,7 +136,9 @@ async def contact(
     asker = await _asker(gateway, caller, bot, user)
     chat = await _named(gateway, asker, person, "number")
     if is_group(chat):
-        raise InvalidInput("This is a group. Ask for it among the groups.", field="number")
+        raise InvalidInput(
+            Sentence("This is a group. Ask for it among the groups."), field="number"
+        )
     return chat, await ask(gateway, asker, ShowContact(chat=chat), missing=NotOnWhatsApp)
 
 
@@ -200,11 +207,15 @@ async def seen(
     """
     if bool(messages) == (chat is not None):
         raise InvalidInput(
-            "Name the messages that were seen in messageIds, or a whole chat in chat."
+            Sentence("Name the messages that were seen in messageIds, or a whole chat in chat.")
         )
     if len(messages) > SEEN_MAX:
         raise InvalidInput(
-            f"One request marks {SEEN_MAX} messages at most, not {len(messages)}.",
+            Sentence(
+                "One request marks {most} messages at most, not {count}.",
+                most=SEEN_MAX,
+                count=len(messages),
+            ),
             field="messageIds",
         )
     asker = await _asker(gateway, caller, bot, user)

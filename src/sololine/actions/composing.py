@@ -34,6 +34,7 @@ from sololine.core.ids import BotId, MessageId
 from sololine.core.media import Media
 from sololine.core.message import Message
 from sololine.core.number import parse
+from sololine.core.sentence import Sentence
 from sololine.store.transaction import Transaction
 from sololine.wire.content import NotForwardable, forward
 from sololine.wire.errors import WireError
@@ -69,7 +70,7 @@ async def chat_of(tx: Transaction, bot: BotId, draft: Draft, region: str | None)
     changed = await _found(tx, bot, draft.changes, "messageId")
     if named is not None and named != changed.chat:
         raise InvalidInput(
-            "The message is in another chat than the one in to. Leave to out.", field="to"
+            Sentence("The message is in another chat than the one in to. Leave to out."), field="to"
         )
     return changed.chat
 
@@ -134,7 +135,7 @@ async def composed(
             own = await _own(tx, bot, message)
             if not isinstance(own.content, Text):
                 raise InvalidInput(
-                    "Only a text can be edited. Delete the message and send another one.",
+                    Sentence("Only a text can be edited. Delete the message and send another one."),
                     field="messageId",
                 )
             return Composed(content=Edit(of=_target_of(own), text=text), context=context)
@@ -175,7 +176,9 @@ def _person(text: str, region: str | None) -> PersonId:
     except InvalidInput as error:
         raise type(error)(error.message, field="mentions") from error
     if is_group(chat):
-        raise InvalidInput("A group cannot be mentioned. Name its members.", field="mentions")
+        raise InvalidInput(
+            Sentence("A group cannot be mentioned. Name its members."), field="mentions"
+        )
     return PersonId(chat)
 
 
@@ -185,7 +188,7 @@ async def _quoted(tx: Transaction, bot: BotId, reply_to: str | None, chat: ChatI
     answered = await _stands_for_itself(tx, bot, reply_to, "replyTo")
     if answered.chat != chat:
         raise InvalidInput(
-            "The message to reply to is in another chat. Reply where it was written.",
+            Sentence("The message to reply to is in another chat. Reply where it was written."),
             field="replyTo",
         )
     return Quoted(to=_target_of(answered), text=text_of(answered.content)[:_QUOTED_MAX])
@@ -221,7 +224,7 @@ async def _passed_on(tx: Transaction, bot: BotId, message: str, context: Context
 
 def _not_forwardable() -> InvalidInput:
     return InvalidInput(
-        "This message cannot be forwarded. Send what it says as a message of its own.",
+        Sentence("This message cannot be forwarded. Send what it says as a message of its own."),
         field="messageId",
     )
 
@@ -231,7 +234,9 @@ async def _stands_for_itself(tx: Transaction, bot: BotId, message: str, named: s
     found = await _found(tx, bot, message, named)
     if found.deleted_at is not None or isinstance(found.content, Reaction | Edit | Deletion):
         raise InvalidInput(
-            "This message was deleted, or only changes another one. Name the one that is meant.",
+            Sentence(
+                "This message was deleted, or only changes another one. Name the one that is meant."
+            ),
             field=named,
         )
     if found.whatsapp_id is None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -20,6 +20,10 @@ from sololine.core.coding import BadCoding
 from sololine.core.errors import InvalidInput
 from sololine.core.events import EventType, LoggedEvent
 from sololine.core.ids import BotId, ChatRef, MessageId
+from sololine.core.message import Failure
+from sololine.core.sentence import Sentence
+from sololine.core.session import EndReason
+from sololine.languages import Language
 from sololine.store.transaction import Transaction
 
 _PIECE: Final = 200
@@ -49,13 +53,16 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which events a reader wants; None for all."""
+    """Which events a reader wants, None for all; and in which language their sentences are."""
 
     bot: BotId | None = None
     types: frozenset[EventType] | None = None
+    language: Language = Language.ENGLISH
 
     @classmethod
-    def of(cls, bot: str | None, types: Collection[str]) -> "Filter":
+    def of(
+        cls, bot: str | None, types: Collection[str], language: Language = Language.ENGLISH
+    ) -> "Filter":
         """The filter that a caller names.
 
         Raises:
@@ -67,10 +74,14 @@ class Filter:
                 known.add(EventType(name))
             except ValueError:
                 raise InvalidInput(
-                    "There is no such type of events. See the list of event types in the docs.",
+                    Sentence(
+                        "There is no such type of events. See the list of event types in the docs."
+                    ),
                     field="types",
                 ) from None
-        return cls(bot=BotId(bot) if bot else None, types=frozenset(known) or None)
+        return cls(
+            bot=BotId(bot) if bot else None, types=frozenset(known) or None, language=language
+        )
 
 
 async def after(
@@ -121,7 +132,9 @@ async def stream(
                 await ear.hear(caller.tenant)
 
 
-async def shown(tx: Transaction, events: Sequence[LoggedEvent]) -> list[dict[str, Any]]:
+async def shown(
+    tx: Transaction, events: Sequence[LoggedEvent], language: Language
+) -> list[dict[str, Any]]:
     """Events as they are delivered, each beside the message, or the typing, that it is about.
 
     A message is read now, not when the event was logged: so the log keeps no texts, and a message
@@ -140,11 +153,11 @@ async def shown(tx: Transaction, events: Sequence[LoggedEvent]) -> list[dict[str
             "type": event.type.value,
             "botId": event.bot,
             "at": rfc3339(event.at),
-            "data": dict(event.data),
+            "data": _data(event, language),
         }
         message = found.get(event.data.get("messageId", ""))
         if message is not None:
-            one["message"] = message
+            one["message"] = messages.said(message, language)
         chat = chats.get(event.data.get("chatRef", ""))
         if chat is not None:
             one["typing"] = {
@@ -154,6 +167,18 @@ async def shown(tx: Transaction, events: Sequence[LoggedEvent]) -> list[dict[str
             }
         told.append(one)
     return told
+
+
+def _data(event: LoggedEvent, language: Language) -> dict[str, Any]:
+    """What the log keeps of an event, in English, with its remedy in the reader's language."""
+    data = dict(event.data)
+    with suppress(ValueError):  # a reason that a later version has written
+        match event.type:
+            case EventType.SESSION_DISCONNECTED:
+                data["remedy"] = language.say(EndReason(data.get("reason", "")).remedy)
+            case EventType.MESSAGE_FAILED:
+                data["remedy"] = language.say(Failure(data.get("reason", "")).sentence)
+    return data
 
 
 async def _messages(tx: Transaction, bot: BotId, ids: Sequence[MessageId]) -> list[dict[str, Any]]:
@@ -191,7 +216,7 @@ async def _read(gateway: Gateway, caller: Caller, seq: int, wanted: Filter, limi
     async with gateway.store.read() as tx:
         found = await tx.events.after(caller.tenant, seq, limit, bot=wanted.bot, types=wanted.types)
         if found:
-            return Piece(events=await shown(tx, found), last=found[-1].seq)
+            return Piece(events=await shown(tx, found, wanted.language), last=found[-1].seq)
         # What was passed over needs not be passed over again. A place from the future stays.
         return Piece(events=[], last=max(seq, await tx.events.last(caller.tenant)))
 

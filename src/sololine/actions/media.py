@@ -30,6 +30,7 @@ from sololine.core.errors import (
 )
 from sololine.core.ids import BotId, MediaId, MessageId, UserId
 from sololine.core.media import Media, Place, labelled
+from sololine.core.sentence import Sentence
 from sololine.media_files import MediaFiles
 from sololine.media_type import HEAD_BYTES, sniff
 from sololine.outward import ForbiddenAddress, InvalidUrl, OutwardError, TooLarge
@@ -104,9 +105,9 @@ async def fetched_from(gateway: Gateway, url: str, *, file_name: str) -> AsyncIt
         except TooLarge as error:
             raise MediaTooLarge(max_bytes=gateway.media_max_bytes) from error
         except (ForbiddenAddress, InvalidUrl) as error:
-            raise UrlNotAllowed(str(error), field="media.url") from error
+            raise UrlNotAllowed(error.sentence, field="media.url") from error
         except OutwardError as error:
-            raise UrlUnreachable(str(error), field="media.url") from error
+            raise UrlUnreachable(error.sentence, field="media.url") from error
         name = labelled(file_name or url.partition("?")[0].partition("#")[0])
         taken = Taken(
             id=media,
@@ -253,7 +254,7 @@ async def _written(pieces: Pieces, draft: Path, max_bytes: int) -> tuple[int, st
 @asynccontextmanager
 async def _kept(gateway: Gateway, draft: Path, taken: Taken) -> AsyncIterator[None]:
     if taken.size == 0:
-        raise InvalidInput("The file is empty. Send one with bytes in it.", field="media")
+        raise InvalidInput(Sentence("The file is empty. Send one with bytes in it."), field="media")
     files = files_of(gateway)
     try:
         await _on_disk(files.keep, draft, taken.id)

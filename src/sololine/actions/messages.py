@@ -13,6 +13,7 @@ from sololine.core.errors import MessageNotFound
 from sololine.core.ids import BotId, MessageId, UserId
 from sololine.core.message import Message
 from sololine.core.message_json import message_json
+from sololine.languages import Language
 from sololine.store.transaction import Transaction
 
 PAGE_MAX: Final = 200
@@ -104,6 +105,12 @@ async def shown(tx: Transaction, messages: Sequence[Message]) -> list[dict[str, 
                 known=known,
             )
     return [told[each.id] for each in messages]
+
+
+def said(told: dict[str, Any], language: Language) -> dict[str, Any]:
+    """A message's JSON in a language: only its remedy is a sentence of ours."""
+    remedy = told["remedy"]
+    return told if remedy is None else {**told, "remedy": language.say(remedy)}
 
 
 def _by_bot(messages: Iterable[Message]) -> dict[BotId, list[Message]]:

@@ -30,6 +30,7 @@ from sololine.core.events import Event, EventType
 from sololine.core.ids import UserId
 from sololine.core.linking import RESTARTS, Code, Method, Window
 from sololine.core.number import Number, parse
+from sololine.core.sentence import Sentence
 from sololine.core.session import Intent, Session, State, Wish
 from sololine.store.sessions import SessionCounts
 from sololine.store.transaction import Transaction
@@ -372,7 +373,7 @@ def _declared(gateway: Gateway, number: str | None, method: Method) -> Number | 
             raise InvalidNumber(error.message, field="phoneNumber") from error
     if method is Method.CODE:
         raise InvalidInput(
-            "A pairing code is made for one number. Send it in the field phoneNumber.",
+            Sentence("A pairing code is made for one number. Send it in the field phoneNumber."),
             field="phoneNumber",
         )
     return None

@@ -12,6 +12,7 @@ from sololine.core.bot import Setup
 from sololine.core.errors import InvalidInput
 from sololine.core.events import Event, EventType
 from sololine.core.ids import UserId
+from sololine.core.sentence import Sentence
 from sololine.core.training import (
     RULES_MAX,
     TEXT_MAX,
@@ -86,7 +87,12 @@ def _checked(training: Training) -> Training:
     """
     if len(training.rules) > RULES_MAX:
         raise InvalidInput(
-            f"There are {len(training.rules)} rules; at most {RULES_MAX} are possible.",
+            Sentence(
+                "There are {count} {field}; at most {most} are possible.",
+                count=len(training.rules),
+                field="rules",
+                most=RULES_MAX,
+            ),
             field="rules",
         )
     return Training(
@@ -101,18 +107,25 @@ def _rule(rule: Rule, field: str) -> Rule:
     words = tuple(_text(word, f"{field}.words", WORD_MAX) for word in rule.words)
     if not 1 <= len(words) <= WORDS_MAX:
         raise InvalidInput(
-            f"A rule has 1 to {WORDS_MAX} words or phrases, not {len(words)}.",
+            Sentence(
+                "A rule has 1 to {most} words or phrases, not {count}.",
+                most=WORDS_MAX,
+                count=len(words),
+            ),
             field=f"{field}.words",
         )
     if not all(plain(word) for word in words):
         raise InvalidInput(
-            "A word of the rule has neither letters nor digits, so nothing could match it.",
+            Sentence(
+                "A word of the rule has neither letters nor digits, so nothing could match it."
+            ),
             field=f"{field}.words",
         )
     text = _text(rule.answer, f"{field}.answer", TEXT_MAX)
     if not text:
         raise InvalidInput(
-            "A rule needs an answer. Write what the bot says then.", field=f"{field}.answer"
+            Sentence("A rule needs an answer. Write what the bot says then."),
+            field=f"{field}.answer",
         )
     return replace(rule, words=words, answer=text)
 
@@ -121,7 +134,12 @@ def _text(text: str, field: str, longest: int) -> str:
     text = text.strip()
     if len(text) > longest:
         raise InvalidInput(
-            f"The field {field} has {len(text)} characters; at most {longest} are possible.",
+            Sentence(
+                "The field {field} has {count} characters; at most {longest} are possible.",
+                field=field,
+                count=len(text),
+                longest=longest,
+            ),
             field=field,
         )
     return text

@@ -20,6 +20,7 @@ from sololine.core.errors import (
 )
 from sololine.core.events import Event, EventType
 from sololine.core.ids import DeliveryId, UserId, WebhookId
+from sololine.core.sentence import Sentence
 from sololine.core.webhook import Delivery, DeliveryState, Webhook, WebhookState
 from sololine.outward import ForbiddenAddress, InvalidUrl, OutwardError
 from sololine.store.errors import Raced
@@ -64,7 +65,13 @@ async def create(
     async def work(tx: Transaction) -> Webhook:
         of_bot = (await owned(tx, caller, bot, user)).bot.id if bot is not None else None
         if len(await tx.webhooks.of_tenant(caller.tenant)) >= WEBHOOKS_MAX:
-            raise TooMany("webhooks", WEBHOOKS_MAX)
+            raise TooMany(
+                Sentence(
+                    "There are {limit} webhooks already. Delete one that you need no more.",
+                    limit=WEBHOOKS_MAX,
+                ),
+                limit=WEBHOOKS_MAX,
+            )
         made = Webhook(
             id=new_ids.webhook(),
             tenant=caller.tenant,
@@ -225,9 +232,9 @@ async def _check_address(gateway: Gateway, url: str) -> None:
     try:
         await gateway.outward.check(url)
     except (ForbiddenAddress, InvalidUrl) as error:
-        raise UrlNotAllowed(str(error), field="url") from error
+        raise UrlNotAllowed(error.sentence, field="url") from error
     except OutwardError as error:
-        raise UrlUnreachable(str(error), field="url") from error
+        raise UrlUnreachable(error.sentence, field="url") from error
 
 
 async def _mine(tx: Transaction, caller: Caller, webhook: str) -> Webhook:

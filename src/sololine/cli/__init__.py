@@ -1,14 +1,19 @@
 """The `sololine` command: the top floor, where words typed by people become calls."""
 
+import os
+import sys
 from importlib.metadata import version as installed_version
+from typing import Annotated
 
 import typer
 
 from sololine.cli import bot, keys, phone, phone_group, phone_letters, serve
+from sololine.cli.language import OPTION, translate, wanted
+from sololine.cli.output import show, speak
+from sololine.languages import Language
 
 app = typer.Typer(
     name="sololine",
-    help="A self-hosted WhatsApp gateway that never lets two bots answer on one number.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
@@ -23,12 +28,27 @@ app.add_typer(phone.app)
 app.add_typer(keys.app)
 
 
+@app.callback()
+def sololine(
+    _: Annotated[
+        Language | None,
+        typer.Option(OPTION, help="Language to speak; the terminal's, when left out."),
+    ] = None,
+) -> None:
+    """A self-hosted WhatsApp gateway that never lets two bots answer on one number."""
+
+
 @app.command()
 def version() -> None:
     """Print the version of Sololine."""
-    typer.echo(installed_version("sololine"))
+    show(installed_version("sololine"))
 
 
 def main() -> None:
     """Run the command line; the entry point that the package declares."""
-    app()
+    language = wanted(sys.argv[1:], os.environ)
+    speak(language)
+    command = typer.main.get_command(app)
+    if language is not Language.ENGLISH:
+        translate(command, language)
+    command()

@@ -6,8 +6,9 @@ from urllib.parse import quote
 
 import httpx2
 
-from sololine.cli.output import fail
+from sololine.cli.output import Told, fail, spoken
 from sololine.cli.sandbox import Sandbox
+from sololine.core.sentence import Sentence
 
 PATIENCE_S: Final = 45.0
 
@@ -15,12 +16,14 @@ PATIENCE_S: Final = 45.0
 def api() -> httpx2.Client:
     """A client of the sandbox's API, with its key."""
     sandbox = Sandbox.find()
-    return httpx2.Client(base_url=sandbox.api, headers={"x-api-key": sandbox.key})
+    return httpx2.Client(
+        base_url=sandbox.api, headers={"x-api-key": sandbox.key, "Accept-Language": spoken()}
+    )
 
 
 def control() -> httpx2.Client:
     """A client of the loopback WhatsApp's control interface."""
-    return httpx2.Client(base_url=Sandbox.find().control)
+    return httpx2.Client(base_url=Sandbox.find().control, headers={"Accept-Language": spoken()})
 
 
 def ask(client: httpx2.Client, method: str, path: str, *, raw: bool = False, **options: Any) -> Any:
@@ -31,15 +34,17 @@ def ask(client: httpx2.Client, method: str, path: str, *, raw: bool = False, **o
     try:
         answer = client.request(method, path, timeout=PATIENCE_S, **options)
     except httpx2.TransportError:
-        fail("The sandbox does not answer. Is `python3 dev.py sandbox` still running?")
+        fail(Sentence("The sandbox does not answer. Is `python3 dev.py sandbox` still running?"))
     try:
-        words = json.loads(answer.content) if answer.content else {}
+        body = json.loads(answer.content) if answer.content else {}
     except ValueError:
-        words = {}
+        body = {}
     if answer.is_error:
-        told = words.get("message") if isinstance(words, dict) else None
-        fail(told or f"The sandbox answered {answer.status_code}.")
-    return answer.content if raw else words
+        told = body.get("message") if isinstance(body, dict) else None
+        if told:
+            fail(Told(told))
+        fail(Sentence("The sandbox answered {status}.", status=answer.status_code))
+    return answer.content if raw else body
 
 
 def part(word: str) -> str:

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from sololine.cli.asking import api, ask, part
+from sololine.cli.output import show, words
+from sololine.core.sentence import Sentence
 
 app = typer.Typer(
     name="bot", help="Create and connect bots of a running sandbox.", no_args_is_help=True
@@ -21,7 +23,7 @@ def create(
     """Create a bot and print its id."""
     with api() as service:
         made = ask(service, "POST", "/v1/bots/create", json={"name": name, "userId": user})
-    typer.echo(made["bot"]["id"])
+    show(made["bot"]["id"])
 
 
 @app.command("list")
@@ -39,8 +41,8 @@ def list_bots(user: User = "default") -> None:
     for bot in bots:
         connection = bot["connection"]
         ended = f" ({connection['endReason']})" if connection["endReason"] else ""
-        number = bot["phoneNumber"] or "no number"
-        typer.echo(f"{bot['id']}  {bot['name']}  {connection['state']}{ended}  {number}")
+        number = bot["phoneNumber"] or words(Sentence("no number"))
+        show(f"{bot['id']}  {bot['name']}  {connection['state']}{ended}  {number}")
 
 
 @app.command()
@@ -69,7 +71,7 @@ def connect(
         body["conflictPolicy"] = policy
     with api() as service:
         answer = ask(service, "POST", f"/v1/whatsapp/connect/{part(bot)}", json=body)
-    typer.echo(answer["message"])
+    show(answer["message"])
 
 
 @app.command()
@@ -83,4 +85,4 @@ def disconnect(
     body = {"unlink": not keep_number}
     with api() as service:
         answer = ask(service, "POST", f"/v1/whatsapp/disconnect/{part(bot)}", json=body)
-    typer.echo(answer["message"])
+    show(answer["message"])

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sololine.cli.output import fail
+from sololine.core.sentence import Sentence
 
 if TYPE_CHECKING:
     from sololine.settings import Settings
@@ -13,11 +14,11 @@ def settings_of(port: int | None = None) -> "Settings":
     from pydantic import ValidationError  # noqa: PLC0415 — takes longer than most commands
 
     from sololine.settings import Settings  # noqa: PLC0415 — see above
+    from sololine.web.objections import objection  # noqa: PLC0415 — needed for what is wrong only
 
     try:
         return Settings() if port is None else Settings(port=port)
     except ValidationError as error:
         first = error.errors()[0]
         name = f"SOLOLINE_{str(first['loc'][0]).upper()}"
-        reason = first["msg"].removeprefix("Value error, ")
-        fail(f"{name} is wrong: {reason[:1].lower()}{reason[1:]}.")
+        fail(Sentence("{name} is wrong: {reason}.", name=name, reason=objection(first)))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import typer
 
 from sololine.cli.configured import settings_of
-from sololine.cli.output import fail
+from sololine.cli.output import fail, say, show
 from sololine.core.ids import DEFAULT_TENANT, TenantId
+from sololine.core.sentence import Sentence
 
 if TYPE_CHECKING:
     from sololine.store.transaction import Transaction
@@ -32,7 +33,12 @@ def create(
     from sololine.web.auth import new_key  # noqa: PLC0415 — see above
 
     if not tenant.strip() or not tenant.isprintable() or len(tenant) > _TENANT_MAX:
-        fail(f"A tenant's name has 1 to {_TENANT_MAX} printable characters.")
+        fail(
+            Sentence(
+                "A tenant's name has 1 to {most} printable characters.",
+                most=_TENANT_MAX,
+            )
+        )
     key = new_key()
     digest = keyring_of(settings_of()).digest(key)
 
@@ -41,14 +47,14 @@ def create(
         await tx.keys.add(TenantId(tenant), digest, name)
 
     _run(work)
-    typer.echo(key)
+    show(key)
 
 
 @app.command("list")
 def list_keys(tenant: Tenant = DEFAULT_TENANT) -> None:
     """List a tenant's API keys; the keys themselves cannot be shown again."""
     for key in _run(lambda tx: tx.keys.list(TenantId(tenant))):
-        typer.echo(f"{key.id}  {key.created_at:%Y-%m-%d %H:%M}  {key.name}")
+        show(f"{key.id}  {key.created_at:%Y-%m-%d %H:%M}  {key.name}")
 
 
 @app.command()
@@ -58,8 +64,14 @@ def revoke(
 ) -> None:
     """Make an API key void at once."""
     if not _run(lambda tx: tx.keys.remove(TenantId(tenant), key)):
-        fail(f"The tenant '{tenant}' has no key {key[:20]}. `sololine keys list` shows them.")
-    typer.echo("The key is void.")
+        fail(
+            Sentence(
+                "The tenant '{tenant}' has no key {key}. `sololine keys list` shows them.",
+                tenant=tenant,
+                key=key[:20],
+            )
+        )
+    say(Sentence("The key is void."))
 
 
 def _run(work: Callable[["Transaction"], Awaitable[T]]) -> T:

@@ -1,11 +1,50 @@
-"""How commands speak: answers on standard output, failures on standard error."""
+"""How commands speak: answers on standard output, failures on standard error, in one language."""
 
-from typing import NoReturn
+from typing import NewType, NoReturn
 
 import typer
 
+from sololine.core.sentence import Sentence
+from sololine.languages import Language
 
-def fail(message: str) -> NoReturn:
+Told = NewType("Told", str)
+"""What a service said, which was asked to say it in our language."""
+
+_spoken = Language.ENGLISH
+
+
+def speak(language: Language) -> None:
+    """Say everything in this language from now on; a command line has one reader."""
+    global _spoken  # noqa: PLW0603 — the process has one language, as it has one standard output
+    _spoken = language
+
+
+def spoken() -> Language:
+    """The language that we speak."""
+    return _spoken
+
+
+def words(sentence: Sentence) -> str:
+    """The sentence in the language that we speak."""
+    return _spoken.say(sentence)
+
+
+def say(sentence: Sentence) -> None:
+    """Tell the person who gave the command."""
+    typer.echo(words(sentence))
+
+
+def show(line: str) -> None:
+    """Put out what is the same in every language: ids, JSON, a line of a list."""
+    typer.echo(line)
+
+
+def fail(message: Sentence | Told) -> NoReturn:
     """Say what went wrong and what to do, and end with exit code 1."""
-    typer.echo(message, err=True)
+    typer.echo(words(message) if isinstance(message, Sentence) else message, err=True)
     raise typer.Exit(1)
+
+
+def refused(objection: Sentence) -> typer.BadParameter:
+    """What to raise for a wrong word on the command line."""
+    return typer.BadParameter(words(objection))

@@ -7,7 +7,8 @@ import httpx2
 import typer
 
 from sololine.cli.asking import api, ask, control, part
-from sololine.cli.output import fail
+from sololine.cli.output import fail, refused, say, show, words
+from sololine.core.sentence import Sentence
 from sololine.emulator.faults import KINDS
 
 app = typer.Typer(
@@ -19,7 +20,7 @@ def digits(number: str) -> str:
     """What the loopback WhatsApp calls a number: digits with the country code."""
     digits = re.sub(r"[\s().+-]", "", number)
     if not digits.isascii() or not digits.isdigit():
-        raise typer.BadParameter("write the number with its country code, like +34600111222")
+        raise refused(Sentence("write the number with its country code, like +34600111222"))
     return digits
 
 
@@ -45,10 +46,10 @@ def add(
     ] = None,
 ) -> None:
     """Give a number a phone; one that has it already stays as it is."""
-    words = {"number": number} if name is None else {"number": number, "name": name}
+    phone = {"number": number} if name is None else {"number": number, "name": name}
     with control() as whatsapp:
-        ask(whatsapp, "POST", "/phones", json=words)
-    typer.echo(f"+{number} has a phone.")
+        ask(whatsapp, "POST", "/phones", json=phone)
+    say(Sentence("+{number} has a phone.", number=number))
 
 
 @app.command("list")
@@ -56,7 +57,7 @@ def list_phones() -> None:
     """List the phones."""
     with control() as whatsapp:
         for phone in ask(whatsapp, "GET", "/phones")["phones"]:
-            typer.echo(f"+{phone['number']}")
+            show(f"+{phone['number']}")
 
 
 @app.command()
@@ -77,10 +78,10 @@ def devices(number: Number) -> None:
     with control() as whatsapp:
         found = ask(whatsapp, "GET", f"/phones/{number}/devices")["devices"]
     if not found:
-        typer.echo("No linked devices.")
+        say(Sentence("No linked devices."))
     for device in found:
-        state = "active" if device["online"] else "inactive"
-        typer.echo(f"{device['device']:>3}  {device['name']}  {state}")
+        state = words(Sentence("active") if device["online"] else Sentence("inactive"))
+        show(f"{device['device']:>3}  {device['name']}  {state}")
 
 
 @app.command()
@@ -90,7 +91,7 @@ def unlink(
     """Remove a linked device from a phone."""
     with control() as whatsapp:
         ask(whatsapp, "DELETE", f"/phones/{number}/devices/{device}")
-    typer.echo(f"Device {device} was removed from +{number}.")
+    say(Sentence("Device {device} was removed from +{number}.", device=device, number=number))
 
 
 @app.command()
@@ -108,11 +109,15 @@ def fault(
     ] = None,
 ) -> None:
     """Order a fault: the next time it can strike, it does."""
-    words = {"kind": kind, "times": times, "number": number, "reason": reason}
+    order = {"kind": kind, "times": times, "number": number, "reason": reason}
     with control() as whatsapp:
-        given = {name: word for name, word in words.items() if word is not None}
+        given = {name: word for name, word in order.items() if word is not None}
         ask(whatsapp, "POST", "/faults", json=given)
-    typer.echo(f"{kind} is armed for {f'+{number}' if number else 'everyone'}.")
+    say(
+        Sentence("{kind} is armed for +{number}.", kind=kind, number=number)
+        if number
+        else Sentence("{kind} is armed for everyone.", kind=kind)
+    )
 
 
 @app.command()
@@ -120,7 +125,7 @@ def heal() -> None:
     """Take back every fault that is armed."""
     with control() as whatsapp:
         ask(whatsapp, "DELETE", "/faults")
-    typer.echo("No fault is armed.")
+    say(Sentence("No fault is armed."))
 
 
 def _link(number: str, bot: str, *, shown: str, verb: str) -> None:
@@ -128,10 +133,20 @@ def _link(number: str, bot: str, *, shown: str, verb: str) -> None:
         seen = _last_event(service)
         code = ask(service, "GET", f"/v1/whatsapp/qr/{part(bot)}", params={"wait": 10})
         if code[shown] is None:
-            fail(f"The bot was connected with method {code['method']}: it shows no {shown}.")
+            fail(
+                Sentence(
+                    "The bot was connected with method {method}: it shows no {shown}.",
+                    method=code["method"],
+                    shown=shown,
+                )
+            )
         word = "qr" if verb == "scan" else "code"
         ask(whatsapp, "POST", f"/phones/{number}/{verb}", json={word: code[shown]})
-        typer.echo(f"+{number} {'scanned the QR' if verb == 'scan' else 'took the code'}.")
+        say(
+            Sentence("+{number} scanned the QR.", number=number)
+            if verb == "scan"
+            else Sentence("+{number} took the code.", number=number)
+        )
         _tell_outcome(service, bot, seen)
 
 
@@ -152,10 +167,16 @@ def _tell_outcome(service: httpx2.Client, bot: str, seen: int) -> None:
         for event in page["events"]:
             match event["type"]:
                 case "session.connected":
-                    typer.echo(f"The bot {bot} is connected.")
+                    say(Sentence("The bot {bot} is connected.", bot=bot))
                     return
                 case "session.disconnected":
                     data = event["data"]
-                    fail(f"The bot was not connected: {data['reason']}. {data['remedy']}")
+                    fail(
+                        Sentence(
+                            "The bot was not connected: {reason}. {remedy}",
+                            reason=data["reason"],
+                            remedy=data["remedy"],
+                        )
+                    )
         seen = page["last"]
-    fail("Nothing more was heard of the bot. Look at it with `sololine bot list`.")
+    fail(Sentence("Nothing more was heard of the bot. Look at it with `sololine bot list`."))

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from sololine.cli.asking import ask, control, part
+from sololine.cli.output import show, words
 from sololine.cli.phone import Number, digits
+from sololine.core.sentence import Sentence
 
 app = typer.Typer(
     name="group", help="Make groups of a running sandbox's phones.", no_args_is_help=True
@@ -24,23 +26,23 @@ def create(
     members: Members,
 ) -> None:
     """Make a group of a phone and others, and print its id."""
-    words = {"creator": number, "subject": subject, "members": list(map(digits, members))}
+    order = {"creator": number, "subject": subject, "members": list(map(digits, members))}
     with control() as whatsapp:
-        typer.echo(ask(whatsapp, "POST", "/groups", json=words)["id"])
+        show(ask(whatsapp, "POST", "/groups", json=order)["id"])
 
 
 @app.command()
 def add(number: Number, group: GroupId, members: Members) -> None:
     """Let a member add people."""
-    words = {"by": number, "members": list(map(digits, members))}
-    _tell(_act("POST", f"/groups/{part(group)}/members", words))
+    order = {"by": number, "members": list(map(digits, members))}
+    _tell(_act("POST", f"/groups/{part(group)}/members", order))
 
 
 @app.command()
 def remove(number: Number, group: GroupId, members: Members) -> None:
     """Let a member remove people; removing himself, he leaves."""
-    words = {"by": number, "members": list(map(digits, members))}
-    _tell(_act("POST", f"/groups/{part(group)}/removed", words))
+    order = {"by": number, "members": list(map(digits, members))}
+    _tell(_act("POST", f"/groups/{part(group)}/removed", order))
 
 
 @app.command()
@@ -61,12 +63,12 @@ def list_groups() -> None:
             _tell(group)
 
 
-def _act(method: str, path: str, words: dict[str, Any]) -> dict[str, Any]:
+def _act(method: str, path: str, order: dict[str, Any]) -> dict[str, Any]:
     with control() as whatsapp:
-        answer: dict[str, Any] = ask(whatsapp, method, path, json=words)
+        answer: dict[str, Any] = ask(whatsapp, method, path, json=order)
     return answer
 
 
 def _tell(group: dict[str, Any]) -> None:
-    members = ", ".join(f"+{member}" for member in group["members"]) or "nobody"
-    typer.echo(f"{group['id']}  {group['subject']}  {members}")
+    members = ", ".join(f"+{member}" for member in group["members"]) or words(Sentence("nobody"))
+    show(f"{group['id']}  {group['subject']}  {members}")

@@ -11,8 +11,9 @@ import httpx2
 import typer
 
 from sololine.cli.asking import api, ask, control, part
-from sololine.cli.output import fail
+from sololine.cli.output import fail, refused, say, show, words
 from sololine.cli.phone import Number, digits
+from sololine.core.sentence import Counted, Sentence
 
 app = typer.Typer()
 """Its commands stand among those of `phone`."""
@@ -101,9 +102,9 @@ def send(
             {"type": "poll", "question": poll, "options": option or [], "selectable": selectable}
         )
     if len(orders) > 1:
-        raise typer.BadParameter("send one thing at a time: several were given")
+        raise refused(Sentence("send one thing at a time: several were given"))
     if not orders and not text:
-        raise typer.BadParameter("say something: a text, or one of the options with a file")
+        raise refused(Sentence("say something: a text, or one of the options with a file"))
     order: dict[str, Any] = orders[0] if orders else {"type": "text", "text": text}
     if reply_to is not None:
         order["replyTo"] = reply_to
@@ -167,8 +168,8 @@ def typing(
     """Begin to type in a chat, or stop."""
     state = "paused" if stop else "recording" if recording else "composing"
     with control() as whatsapp:
-        words = {"chat": _chat(to, user), "state": state}
-        ask(whatsapp, "POST", f"/phones/{number}/typing", json=words)
+        order = {"chat": _chat(to, user), "state": state}
+        ask(whatsapp, "POST", f"/phones/{number}/typing", json=order)
 
 
 @app.command()
@@ -202,7 +203,14 @@ def save(
         path = f"/phones/{number}/inbox/{part(message)}/file"
         content = ask(whatsapp, "GET", path, raw=True)
     file.write_bytes(content)
-    typer.echo(f"{len(content)} bytes are in {file}.")
+    say(
+        Counted(
+            "{count} byte is in {file}.",
+            "{count} bytes are in {file}.",
+            count=len(content),
+            file=file,
+        )
+    )
 
 
 @app.command()
@@ -215,14 +223,14 @@ def name(
     ] = None,
 ) -> None:
     """Name a phone's account; with options, change what else others see of it."""
-    words = {"name": called}
+    profile = {"name": called}
     if about is not None:
-        words["about"] = about
+        profile["about"] = about
     if picture is not None:
-        words["picture"] = _encoded(picture)
+        profile["picture"] = _encoded(picture)
     with control() as whatsapp:
-        ask(whatsapp, "PUT", f"/phones/{number}/profile", json=words)
-    typer.echo(f"+{number} is called {called}.")
+        ask(whatsapp, "PUT", f"/phones/{number}/profile", json=profile)
+    say(Sentence("+{number} is called {called}.", number=number, called=called))
 
 
 @app.command()
@@ -239,13 +247,17 @@ def online(number: Number) -> None:
 
 def _send(number: str, order: dict[str, Any]) -> None:
     with control() as whatsapp:
-        typer.echo(ask(whatsapp, "POST", f"/phones/{number}/messages", json=order)["id"])
+        show(ask(whatsapp, "POST", f"/phones/{number}/messages", json=order)["id"])
 
 
 def _turn(number: str, *, online: bool) -> None:
     with control() as whatsapp:
         ask(whatsapp, "PUT", f"/phones/{number}/online", json={"online": online})
-    typer.echo(f"+{number} is {'online' if online else 'offline'}.")
+    say(
+        Sentence("+{number} is online.", number=number)
+        if online
+        else Sentence("+{number} is offline.", number=number)
+    )
 
 
 def _chat(to: str, user: str) -> str:
@@ -257,7 +269,7 @@ def _chat(to: str, user: str) -> str:
     with api() as service:
         bot = ask(service, "GET", f"/v1/bots/{part(user)}/{part(to)}")["bot"]
     if bot["phoneNumber"] is None:
-        fail(f"The bot {to} has no number yet: connect it and scan its QR.")
+        fail(Sentence("The bot {to} has no number yet: connect it and scan its QR.", to=to))
     return digits(bot["phoneNumber"])
 
 
@@ -279,14 +291,14 @@ def _place(written: str) -> dict[str, Any]:
     try:
         latitude, longitude = (float(degrees) for degrees in written.split(","))
     except ValueError:
-        raise typer.BadParameter("write a place as LATITUDE,LONGITUDE, like 41.38,2.17") from None
+        raise refused(Sentence("write a place as LATITUDE,LONGITUDE, like 41.38,2.17")) from None
     return {"type": "location", "latitude": latitude, "longitude": longitude}
 
 
 def _person(written: str) -> dict[str, str]:
     called, _, number = written.rpartition(":")
     if not called:
-        raise typer.BadParameter('write a person as NAME:NUMBER, like "Ana:+34600111222"')
+        raise refused(Sentence('write a person as NAME:NUMBER, like "Ana:+34600111222"'))
     return {"name": called, "number": digits(number)}
 
 
@@ -298,7 +310,7 @@ def _show_inbox(
         asked = {"after": after, "wait": wait_s}
         found = ask(whatsapp, "GET", f"/phones/{number}/inbox", params=asked)["letters"]
         for letter in found:
-            typer.echo(json.dumps(letter, ensure_ascii=False) if as_json else _line(letter))
+            show(json.dumps(letter, ensure_ascii=False) if as_json else _line(letter))
             after = letter["id"]
         if not found or wait_s:
             return after
@@ -306,8 +318,10 @@ def _show_inbox(
 
 def _line(letter: dict[str, Any]) -> str:
     at = datetime.fromisoformat(letter["at"]).astimezone().strftime("%H:%M:%S")
-    where = f" in {letter['group']}" if letter.get("group") else ""
-    return f"{at}  +{letter['from']}{where}  {_said(letter)}  ({letter['id']})"
+    author = f"+{letter['from']}"
+    if letter.get("group"):
+        author = words(Sentence("{author} in {group}", author=author, group=letter["group"]))
+    return f"{at}  {author}  {_said(letter)}  ({letter['id']})"
 
 
 def _said(letter: dict[str, Any]) -> str:
@@ -316,23 +330,45 @@ def _said(letter: dict[str, Any]) -> str:
             return str(letter["text"])
         case "location":
             place = letter["location"]
-            return f"[location {place['latitude']}, {place['longitude']}]"
+            return words(
+                Sentence(
+                    "[location {latitude}, {longitude}]",
+                    latitude=place["latitude"],
+                    longitude=place["longitude"],
+                )
+            )
         case "contact":
             people = letter.get("contacts") or [letter["contact"]]
-            return f"[contact {', '.join(person['name'] for person in people)}]"
+            names = ", ".join(person["name"] for person in people)
+            return words(Sentence("[contact {names}]", names=names))
         case "poll":
             poll = letter["poll"]
-            return f"[poll] {poll['question']} {' | '.join(poll['options'])}"
+            options = " | ".join(poll["options"])
+            return words(
+                Sentence("[poll] {question} {options}", question=poll["question"], options=options)
+            )
         case "reaction":
             reaction = letter["reaction"]
-            return f"[reaction to {reaction['id']}] {reaction['emoji'] or 'taken back'}"
+            return words(
+                Sentence("[reaction to {id}] {emoji}", id=reaction["id"], emoji=reaction["emoji"])
+                if reaction["emoji"]
+                else Sentence("[reaction to {id}] taken back", id=reaction["id"])
+            )
         case "edit":
-            return f"[edit of {letter['target']['id']}] {_said(letter['new'])}"
+            edited, new = letter["target"]["id"], _said(letter["new"])
+            return words(Sentence("[edit of {id}] {new}", id=edited, new=new))
         case "delete":
-            return f"[deleted {letter['target']['id']}]"
+            return words(Sentence("[deleted {id}]", id=letter["target"]["id"]))
         case kind if "media" in letter:
             media = letter["media"]
-            told = f"[{kind} {media['mimeType']}, {media['size']} bytes]"
+            told = words(
+                Sentence(
+                    "[{kind} {type}, {size} bytes]",
+                    kind=kind,
+                    type=media["mimeType"],
+                    size=media["size"],
+                )
+            )
             return f"{told} {letter['caption']}" if "caption" in letter else told
         case kind:
             return f"[{kind}]"

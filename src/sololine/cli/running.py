@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import typer
 import uvicorn
 from fastapi import FastAPI
 
 from sololine.assembly import OtherCredentials, assembled, keyring_of
-from sololine.cli.output import fail
+from sololine.cli.output import Told, fail, say
 from sololine.cli.sandbox import Sandbox
+from sololine.core.sentence import Sentence
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.loopback import loopback_launch
 from sololine.settings import Settings
@@ -23,17 +23,6 @@ from sololine.settings import Settings
 _SHUTDOWN_S: Final = 3
 _FRAME_MAX: Final = 4096
 """Bytes of a WebSocket frame that a client may send: what it says is of no interest."""
-
-_WELCOME: Final = """\
-Sololine's sandbox answers at {url}  (its pages: {url}/docs)
-API key: {key}
-
-Try it in another terminal, in this folder:
-  python3 dev.py bot create Support             # prints the bot's id
-  python3 dev.py bot connect BOT_ID             # opens the linking window
-  python3 dev.py phone add +34600111222 && python3 dev.py phone scan +34600111222 --bot BOT_ID
-  python3 dev.py phone add +34600333444 && python3 dev.py phone send +34600333444 BOT_ID "hola"
-"""
 
 
 @asynccontextmanager
@@ -54,7 +43,7 @@ async def _emulator(folder: Path) -> AsyncIterator[dict[str, Any]]:
     try:
         line = await process.stdout.readline()
         if not line:
-            fail("The loopback WhatsApp did not start; its message stands above.")
+            fail(Sentence("The loopback WhatsApp did not start; its message stands above."))
         yield json.loads(line)
     finally:
         process.stdin.close()
@@ -68,7 +57,10 @@ async def run(
     try:
         await _serve(settings, launch, announce)
     except (OtherCredentials, ValueError) as error:
-        fail(str(error))
+        for reason in error.args:
+            if isinstance(reason, Sentence):
+                fail(reason)
+        fail(Told(str(error)))
 
 
 async def _serve(
@@ -79,8 +71,13 @@ async def _serve(
             listening = socket.create_server((settings.host, settings.port))
         except OSError as error:
             fail(
-                f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}. "
-                "Choose another one with SOLOLINE_PORT."
+                Sentence(
+                    "Port {port} of {host} cannot be used: {reason}. Choose another one "
+                    "with SOLOLINE_PORT.",
+                    port=settings.port,
+                    host=settings.host,
+                    reason=error.strerror,
+                )
             )
         host, bound = listening.getsockname()[:2]
         await _Server(_config(app), lambda: announce(f"http://{host}:{bound}")).serve([listening])
@@ -125,6 +122,23 @@ async def run_sandbox(settings: Settings) -> None:
         def announce(url: str) -> None:
             control = f"http://127.0.0.1:{words['controlPort']}"
             Sandbox(api=url, key=key, control=control).save(settings.data_dir)
-            typer.echo(_WELCOME.format(url=url, key=key))
+            say(_welcome(url, key))
 
         await run(settings, launch, announce)
+
+
+def _welcome(url: str, key: str) -> Sentence:
+    return Sentence(
+        """\
+Sololine's sandbox answers at {url}  (its pages: {url}/docs)
+API key: {key}
+
+Try it in another terminal, in this folder:
+  python3 dev.py bot create Support             # prints the bot's id
+  python3 dev.py bot connect BOT_ID             # opens the linking window
+  python3 dev.py phone add +34600111222 && python3 dev.py phone scan +34600111222 --bot BOT_ID
+  python3 dev.py phone add +34600333444 && python3 dev.py phone send +34600333444 BOT_ID "hola"
+""",
+        url=url,
+        key=key,
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sololine.cli.output import fail
+from sololine.core.sentence import Sentence
 
 SANDBOX_DIR: Final = "sololine-sandbox"
 """The sandbox's data folder when SOLOLINE_DATA_DIR names none: never the one of real numbers."""
@@ -40,6 +41,8 @@ class Sandbox:
             return cls(**json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             fail(
-                "There is no sandbox here. Start one with `python3 dev.py sandbox` in this folder, "
-                "or set SOLOLINE_DATA_DIR to its data folder."
+                Sentence(
+                    "There is no sandbox here. Start one with `python3 dev.py sandbox` in "
+                    "this folder, or set SOLOLINE_DATA_DIR to its data folder."
+                )
             )

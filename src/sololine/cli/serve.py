@@ -7,8 +7,9 @@ import typer
 
 from sololine import event_loop
 from sololine.cli.configured import settings_of
-from sololine.cli.output import fail
+from sololine.cli.output import fail, say
 from sololine.cli.sandbox import SANDBOX_DIR
+from sololine.core.sentence import Sentence
 
 Port = Annotated[int | None, typer.Option(help="Port of the API (SOLOLINE_PORT).")]
 
@@ -22,9 +23,13 @@ def serve(port: Port = None) -> None:
     configure_logs(settings.log_level)
 
     def announce(url: str) -> None:
-        key = "in SOLOLINE_API_KEY" if settings.api_key else f"in {settings.data_dir / 'api-key'}"
-        typer.echo(f"Sololine answers at {url}  (its pages: {url}/docs)")
-        typer.echo(f"API key of the tenant 'default': {key}")
+        say(Sentence("Sololine answers at {url}  (its pages: {url}/docs)", url=url))
+        say(
+            Sentence(
+                "API key of the tenant 'default': in {place}",
+                place="SOLOLINE_API_KEY" if settings.api_key else settings.data_dir / "api-key",
+            )
+        )
 
     event_loop.run(run(settings, None, announce))
 
@@ -37,7 +42,7 @@ def sandbox(port: Port = None) -> None:
 
     reason = available()
     if reason is not None:
-        fail(f"The sandbox cannot run here: {reason}.")
+        fail(Sentence("The sandbox cannot run here: {reason}.", reason=reason))
     os.environ.setdefault("SOLOLINE_DATA_DIR", SANDBOX_DIR)
     settings = settings_of(port)
     configure_logs(settings.log_level)
@@ -51,4 +56,4 @@ def migrate() -> None:
     settings = settings_of(None)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     event_loop.run(migrate(settings.store_url))
-    typer.echo(f"The database is at revision {HEAD}.")
+    say(Sentence("The database is at revision {revision}.", revision=HEAD))

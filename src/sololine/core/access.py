@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sololine.core.bot import Bot
 from sololine.core.errors import BotNotFound, NotAllowed, UserMismatch
 from sololine.core.ids import DEFAULT_USER, TenantId, UserId
+from sololine.core.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Caller:
         if self.user is None:
             return named or DEFAULT_USER
         if named is not None and named != self.user:
-            raise NotAllowed("You can only act for yourself. Send your own id as userId.")
+            raise NotAllowed(Sentence("You can only act for yourself. Send your own id as userId."))
         return self.user
 
 

@@ -10,12 +10,14 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final, NewType
 
-# Found here by everyone but the workers, which live without the tables of phone numbers.
 from sololine.core.address import bare_of as bare_of  # noqa: PLC0414 — for all to import
 from sololine.core.address import is_group as is_group  # noqa: PLC0414 — for all to import
 from sololine.core.errors import InvalidInput, InvalidNumber
 from sololine.core.ids import ChatRef
 from sololine.core.number import from_jid, parse
+
+# Found here by everyone but the workers, which live without the tables of phone numbers.
+from sololine.core.sentence import Sentence
 
 ChatId = NewType("ChatId", str)
 """`447700900123`, `98765@lid` or `120363000000000001@g.us`."""
@@ -124,7 +126,9 @@ def to_chat(text: str, region: str | None = None) -> ChatId:
     """
     text = text.strip()
     if len(text) > _MAX_TEXT:
-        raise InvalidInput("The text is too long for a number or a chat. Send one of them.")
+        raise InvalidInput(
+            Sentence("The text is too long for a number or a chat. Send one of them.")
+        )
     if _ADDRESS.fullmatch(text.lower()):
         return ChatId(text.lower())
     return ChatId(parse(text, region).digits)

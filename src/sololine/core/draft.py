@@ -13,6 +13,7 @@ from sololine.core.content import Card, Contacts, Location, Poll, Text
 from sololine.core.errors import InvalidInput
 from sololine.core.ids import MediaId
 from sololine.core.media import MediaKind
+from sololine.core.sentence import Sentence
 
 TEXT_MAX: Final = 65_536
 CAPTION_MAX: Final = 1_024
@@ -154,12 +155,17 @@ def check(draft: Draft) -> None:
     """
     _check_words(draft)
     if draft.changes is None and not (draft.to and draft.to.strip()):
-        raise InvalidInput("A message needs a receiver. Send a number or a chat in to.", field="to")
+        raise InvalidInput(
+            Sentence("A message needs a receiver. Send a number or a chat in to."), field="to"
+        )
     if len(draft.mentions) > MENTIONS_MAX:
         raise _too_many(len(draft.mentions), "mentions", MENTIONS_MAX)
     if draft.reply_to is not None and (draft.changes is not None or _forwards(draft)):
         raise InvalidInput(
-            "Reactions, edits, deletions and forwarded messages are no replies. Leave replyTo out.",
+            Sentence(
+                "Reactions, edits, deletions and forwarded messages are no replies. "
+                "Leave replyTo out."
+            ),
             field="replyTo",
         )
 
@@ -189,26 +195,29 @@ def _check_file(file: SendFile) -> None:
     _check_text(file.file_name, "fileName", NAME_MAX)
     if file.caption and file.kind not in _CAPTIONED:
         raise InvalidInput(
-            "Only images, videos and documents have a caption. Send the words as a text.",
+            Sentence("Only images, videos and documents have a caption. Send the words as a text."),
             field="caption",
         )
     if file.view_once and file.kind not in _ONCE:
         raise InvalidInput(
-            "Only images, videos and voice notes can be seen once. Leave viewOnce out.",
+            Sentence("Only images, videos and voice notes can be seen once. Leave viewOnce out."),
             field="viewOnce",
         )
     if not 0 <= file.seconds <= SECONDS_MAX:
         raise InvalidInput(
-            f"The length has to be between 0 and {SECONDS_MAX} seconds.", field="seconds"
+            Sentence("The length has to be between 0 and {most} seconds.", most=SECONDS_MAX),
+            field="seconds",
         )
 
 
 def _check_place(place: Location) -> None:
     # Written so that what is not a number fails, too.
     if not abs(place.latitude) <= LATITUDE_MAX:
-        raise InvalidInput("The latitude has to be between -90 and 90.", field="latitude")
+        raise InvalidInput(Sentence("The latitude has to be between -90 and 90."), field="latitude")
     if not abs(place.longitude) <= LONGITUDE_MAX:
-        raise InvalidInput("The longitude has to be between -180 and 180.", field="longitude")
+        raise InvalidInput(
+            Sentence("The longitude has to be between -180 and 180."), field="longitude"
+        )
     _check_text(place.name, "name", NAME_MAX)
     _check_text(place.address, "address", NAME_MAX)
 
@@ -216,7 +225,7 @@ def _check_place(place: Location) -> None:
 def _check_cards(cards: tuple[Card, ...]) -> None:
     if not cards:
         raise InvalidInput(
-            "There is no contact to send. Send one in contact, or several in contacts.",
+            Sentence("There is no contact to send. Send one in contact, or several in contacts."),
             field="contacts",
         )
     if len(cards) > CARDS_MAX:
@@ -226,7 +235,7 @@ def _check_cards(cards: tuple[Card, ...]) -> None:
         _check_text(card.vcard, "contacts.vcard", VCARD_MAX)
         if not card.numbers and not card.vcard:
             raise InvalidInput(
-                "A contact needs a number. Send it in numbers, or a whole card in vcard.",
+                Sentence("A contact needs a number. Send it in numbers, or a whole card in vcard."),
                 field="contacts.numbers",
             )
 
@@ -235,34 +244,58 @@ def _check_poll(poll: Poll) -> None:
     _check_text(poll.question, "question", QUESTION_MAX, needed=True)
     if not OPTIONS_MIN <= len(poll.options) <= OPTIONS_MAX:
         raise InvalidInput(
-            f"A poll has {OPTIONS_MIN} to {OPTIONS_MAX} options, not {len(poll.options)}.",
+            Sentence(
+                "A poll has {least} to {most} options, not {count}.",
+                least=OPTIONS_MIN,
+                most=OPTIONS_MAX,
+                count=len(poll.options),
+            ),
             field="options",
         )
     for option in poll.options:
         _check_text(option, "options", OPTION_MAX, needed=True)
     if len(set(poll.options)) < len(poll.options):
         raise InvalidInput(
-            "Two options of the poll are the same. Send each one once.", field="options"
+            Sentence("Two options of the poll are the same. Send each one once."), field="options"
         )
     if not 0 <= poll.choices_max <= len(poll.options):
         raise InvalidInput(
-            "choicesMax has to be between 0, for any number of choices, and the number of options.",
+            Sentence(
+                "choicesMax has to be between 0, for any number of choices, and the "
+                "number of options."
+            ),
             field="choicesMax",
         )
 
 
 def _check_text(text: str, field_: str, longest: int, *, needed: bool = False) -> None:
     if needed and not text.strip():
-        raise InvalidInput(f"The field {field_} is empty. Write something in it.", field=field_)
+        raise InvalidInput(
+            Sentence("The field {field} is empty. Write something in it.", field=field_),
+            field=field_,
+        )
     if len(text) > longest:
         raise InvalidInput(
-            f"The field {field_} has {len(text)} characters; at most {longest} are possible.",
+            Sentence(
+                "The field {field} has {count} characters; at most {longest} are possible.",
+                field=field_,
+                count=len(text),
+                longest=longest,
+            ),
             field=field_,
         )
 
 
 def _too_many(count: int, field_: str, most: int) -> InvalidInput:
-    return InvalidInput(f"There are {count} {field_}; at most {most} are possible.", field=field_)
+    return InvalidInput(
+        Sentence(
+            "There are {count} {field}; at most {most} are possible.",
+            count=count,
+            field=field_,
+            most=most,
+        ),
+        field=field_,
+    )
 
 
 def _forwards(draft: Draft) -> bool:

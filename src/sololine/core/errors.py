@@ -42,9 +42,10 @@ module (see `web/problems.py`). Sentences may reach logs: no number stands in on
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from sololine.core.ids import BotId, is_bot_id
+from sololine.core.sentence import Counted, Sentence
 
 
 class SololineError(Exception):
@@ -52,12 +53,13 @@ class SololineError(Exception):
 
     Attributes:
         code: stable, for programs; snake case.
-        message: a sentence for people: the mistake, then the remedy.
+        message: a sentence for people: the mistake, then the remedy. As it is, it is English; a
+            door says it in the reader's language.
     """
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: Sentence) -> None:
         super().__init__(message)
         self.message = message
 
@@ -75,7 +77,7 @@ class InvalidInput(SololineError):
 
     code = "invalid_input"
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
+    def __init__(self, message: Sentence, *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
 
@@ -101,6 +103,9 @@ class UrlUnreachable(InvalidInput):
     code = "url_unreachable"
 
 
+_SMALLER: Final = Sentence("Send a smaller one.")
+
+
 class MediaTooLarge(SololineError):
     """A file is larger than it may be this way.
 
@@ -110,8 +115,14 @@ class MediaTooLarge(SololineError):
 
     code = "media_too_large"
 
-    def __init__(self, *, max_bytes: int, remedy: str = "Send a smaller one.") -> None:
-        super().__init__(f"The file is larger than {max_bytes} bytes. {remedy}")
+    def __init__(self, *, max_bytes: int, remedy: Sentence = _SMALLER) -> None:
+        super().__init__(
+            Sentence(
+                "The file is larger than {max_bytes} bytes. {remedy}",
+                max_bytes=max_bytes,
+                remedy=remedy,
+            )
+        )
         self.max_bytes = max_bytes
 
     def fields(self) -> Mapping[str, Any]:
@@ -127,7 +138,7 @@ class MediaUnsuitable(SololineError):
 
     code = "media_unsuitable"
 
-    def __init__(self, message: str, *, mime_type: str) -> None:
+    def __init__(self, message: Sentence, *, mime_type: str) -> None:
         super().__init__(message)
         self.mime_type = mime_type
 
@@ -148,8 +159,11 @@ class BotNotFound(NotFound):
 
     def __init__(self, bot: str) -> None:
         # What is no bot's id may be anything, a phone number too, so it is not shown.
-        named = f"no bot '{bot}'" if is_bot_id(bot) else "no such bot"
-        super().__init__(f"There is {named}. List your bots to find its id.")
+        super().__init__(
+            Sentence("There is no bot '{bot}'. List your bots to find its id.", bot=bot)
+            if is_bot_id(bot)
+            else Sentence("There is no such bot. List your bots to find its id.")
+        )
 
 
 class WebhookNotFound(NotFound):
@@ -158,7 +172,7 @@ class WebhookNotFound(NotFound):
     code = "webhook_not_found"
 
     def __init__(self) -> None:
-        super().__init__("There is no such webhook. List your webhooks to find its id.")
+        super().__init__(Sentence("There is no such webhook. List your webhooks to find its id."))
 
 
 class DeliveryNotFound(NotFound):
@@ -167,7 +181,9 @@ class DeliveryNotFound(NotFound):
     code = "delivery_not_found"
 
     def __init__(self) -> None:
-        super().__init__("This webhook has no such delivery. List its deliveries to find the id.")
+        super().__init__(
+            Sentence("This webhook has no such delivery. List its deliveries to find the id.")
+        )
 
 
 class MessageNotFound(NotFound):
@@ -180,7 +196,9 @@ class MessageNotFound(NotFound):
     code = "message_not_found"
 
     def __init__(self, *, field: str | None = None) -> None:
-        super().__init__("The bot has no such message. List the chat's messages to find its id.")
+        super().__init__(
+            Sentence("The bot has no such message. List the chat's messages to find its id.")
+        )
         self.field = field
 
     def fields(self) -> Mapping[str, Any]:
@@ -193,7 +211,9 @@ class MediaNotFound(NotFound):
     code = "media_not_found"
 
     def __init__(self) -> None:
-        super().__init__("The bot has no such file. Upload it, and use the id of the answer.")
+        super().__init__(
+            Sentence("The bot has no such file. Upload it, and use the id of the answer.")
+        )
 
 
 class NotOnWhatsApp(NotFound):
@@ -202,7 +222,9 @@ class NotOnWhatsApp(NotFound):
     code = "not_on_whatsapp"
 
     def __init__(self) -> None:
-        super().__init__("This number is not on WhatsApp. Check it, country code included.")
+        super().__init__(
+            Sentence("This number is not on WhatsApp. Check it, country code included.")
+        )
 
 
 class GroupNotFound(NotFound):
@@ -211,7 +233,7 @@ class GroupNotFound(NotFound):
     code = "group_not_found"
 
     def __init__(self) -> None:
-        super().__init__("The bot is in no such group. List its groups to find the id.")
+        super().__init__(Sentence("The bot is in no such group. List its groups to find the id."))
 
 
 class MediaGone(SololineError):
@@ -220,7 +242,9 @@ class MediaGone(SololineError):
     code = "media_gone"
 
     def __init__(self) -> None:
-        super().__init__("WhatsApp does not have this file any more. Ask its sender for it again.")
+        super().__init__(
+            Sentence("WhatsApp does not have this file any more. Ask its sender for it again.")
+        )
 
 
 class NoAnswer(SololineError):
@@ -229,7 +253,7 @@ class NoAnswer(SololineError):
     code = "no_answer"
 
     def __init__(self) -> None:
-        super().__init__("WhatsApp did not answer in time. Try again in a moment.")
+        super().__init__(Sentence("WhatsApp did not answer in time. Try again in a moment."))
 
 
 class NotAuthenticated(SololineError):
@@ -237,8 +261,8 @@ class NotAuthenticated(SololineError):
 
     code = "not_authenticated"
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or "Send your API key in the header x-api-key.")
+    def __init__(self, message: Sentence | None = None) -> None:
+        super().__init__(message or Sentence("Send your API key in the header x-api-key."))
 
 
 class NotAllowed(SololineError):
@@ -253,7 +277,7 @@ class UserMismatch(NotAllowed):
     code = "user_mismatch"
 
     def __init__(self) -> None:
-        super().__init__("The bot belongs to another user. Name its owner in userId.")
+        super().__init__(Sentence("The bot belongs to another user. Name its owner in userId."))
 
 
 class NotOwnMessage(NotAllowed):
@@ -263,7 +287,7 @@ class NotOwnMessage(NotAllowed):
 
     def __init__(self) -> None:
         super().__init__(
-            "This message is somebody else's. Only the bot's own messages can be changed."
+            Sentence("This message is somebody else's. Only the bot's own messages can be changed.")
         )
 
 
@@ -280,8 +304,10 @@ class AlreadyConnected(Conflict):
 
     def __init__(self, *, connected_at: datetime | None) -> None:
         super().__init__(
-            "You already have an active WhatsApp connection. "
-            "Disconnect first before scanning a new QR."
+            Sentence(
+                "You already have an active WhatsApp connection. Disconnect first before "
+                "scanning a new QR."
+            )
         )
         self.connected_at = connected_at
 
@@ -296,8 +322,13 @@ class LinkingPending(Conflict):
 
     def __init__(self, *, ends_at: datetime, seconds_left: int) -> None:
         super().__init__(
-            "You already have a pending QR code. "
-            f"Scan it, or wait {seconds_left} seconds until it expires."
+            Counted(
+                "You already have a pending QR code. Scan it, or wait {count} second until it "
+                "expires.",
+                "You already have a pending QR code. Scan it, or wait {count} seconds until it "
+                "expires.",
+                count=seconds_left,
+            )
         )
         self.window_ends_at = ends_at
         self.seconds_left = seconds_left
@@ -328,9 +359,11 @@ class NumberTaken(Conflict):
         connected_at: datetime | None = None,
     ) -> None:
         super().__init__(
-            "This WhatsApp number is already registered in another account."
+            Sentence("This WhatsApp number is already registered in another account.")
             if bot is None
-            else f"This WhatsApp number is already connected to bot '{bot_name}'"
+            else Sentence(
+                "This WhatsApp number is already connected to bot '{bot_name}'", bot_name=bot_name
+            )
         )
         self.bot = bot
         self.bot_name = bot_name
@@ -356,8 +389,10 @@ class OtherNumberLinked(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This bot is linked with another WhatsApp number. "
-            "Send useExistingSession false to unlink it and link the new number."
+            Sentence(
+                "This bot is linked with another WhatsApp number. Send "
+                "useExistingSession false to unlink it and link the new number."
+            )
         )
 
     def fields(self) -> Mapping[str, Any]:
@@ -370,7 +405,9 @@ class StillLinked(Conflict):
     code = "bot_still_linked"
 
     def __init__(self) -> None:
-        super().__init__("This bot is linked with a WhatsApp number. Disconnect it first.")
+        super().__init__(
+            Sentence("This bot is linked with a WhatsApp number. Disconnect it first.")
+        )
 
 
 class TooMany(Conflict):
@@ -378,8 +415,8 @@ class TooMany(Conflict):
 
     code = "too_many"
 
-    def __init__(self, what: str, limit: int) -> None:
-        super().__init__(f"There are {limit} {what} already. Delete one that you need no more.")
+    def __init__(self, message: Sentence, *, limit: int) -> None:
+        super().__init__(message)
         self.limit = limit
 
     def fields(self) -> Mapping[str, Any]:
@@ -397,9 +434,9 @@ class NoCode(Conflict):
 
     def __init__(self, *, preparing: bool) -> None:
         super().__init__(
-            "The QR is being prepared. Ask again in a second."
+            Sentence("The QR is being prepared. Ask again in a second.")
             if preparing
-            else "This bot has no open linking window. Connect it first."
+            else Sentence("This bot has no open linking window. Connect it first.")
         )
         self.preparing = preparing
 
@@ -414,7 +451,9 @@ class NotLinked(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This bot is not linked with a WhatsApp number. Connect it and scan the QR first."
+            Sentence(
+                "This bot is not linked with a WhatsApp number. Connect it and scan the QR first."
+            )
         )
 
 
@@ -425,7 +464,9 @@ class NotConnected(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This bot is not connected to WhatsApp now. Connect it, or wait until it is back."
+            Sentence(
+                "This bot is not connected to WhatsApp now. Connect it, or wait until it is back."
+            )
         )
 
 
@@ -436,8 +477,10 @@ class NotSentYet(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "WhatsApp does not have the message that this one refers to. "
-            "Wait until its status is sent."
+            Sentence(
+                "WhatsApp does not have the message that this one refers to. Wait until "
+                "its status is sent."
+            )
         )
 
 
@@ -447,7 +490,9 @@ class RefusedByWhatsApp(Conflict):
     code = "refused_by_whatsapp"
 
     def __init__(self) -> None:
-        super().__init__("WhatsApp does not allow this. Look at the bot's account on its phone.")
+        super().__init__(
+            Sentence("WhatsApp does not allow this. Look at the bot's account on its phone.")
+        )
 
 
 class AccountUnnamed(Conflict):
@@ -457,8 +502,11 @@ class AccountUnnamed(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "WhatsApp shows nobody online without a name, and the bot's account has none. "
-            "Set one in WhatsApp on its phone (Settings, your profile), and try again in a minute."
+            Sentence(
+                "WhatsApp shows nobody online without a name, and the bot's account has "
+                "none. Set one in WhatsApp on its phone (Settings, your profile), and "
+                "try again in a minute."
+            )
         )
 
 
@@ -469,6 +517,8 @@ class IdempotencyMismatch(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This Idempotency-Key or clientRef was used for another message. "
-            "Take a new one for each message."
+            Sentence(
+                "This Idempotency-Key or clientRef was used for another message. Take a "
+                "new one for each message."
+            )
         )

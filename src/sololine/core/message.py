@@ -29,6 +29,7 @@ from sololine.core.content import (
 )
 from sololine.core.events import Event, EventType
 from sololine.core.ids import BotId, MessageId, TenantId
+from sololine.core.sentence import Sentence
 
 
 class Status(StrEnum):
@@ -57,21 +58,31 @@ class Failure(StrEnum):
     UNSENDABLE = "unsendable"
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Sentence:
         """The mistake and the remedy, for people."""
         return _SENTENCES[self]
 
 
 _SENTENCES: Final = {
-    Failure.NOT_ON_WHATSAPP: "This number is not on WhatsApp. Check it, country code included.",
-    Failure.NOT_IN_GROUP: "The bot is not a member of this group. Have its number added first.",
-    Failure.UNLINKED: (
-        "The bot was unlinked before this message was sent. Link it and send the message again."
+    Failure.NOT_ON_WHATSAPP: Sentence(
+        "This number is not on WhatsApp. Check it, country code included."
     ),
-    Failure.MEDIA_REFUSED: "WhatsApp did not take the file. Send a smaller one, or another format.",
-    Failure.REFUSED: "WhatsApp refused this message. Look at the bot's account before you go on.",
+    Failure.NOT_IN_GROUP: Sentence(
+        "The bot is not a member of this group. Have its number added first."
+    ),
+    Failure.UNLINKED: (
+        Sentence(
+            "The bot was unlinked before this message was sent. Link it and send the message again."
+        )
+    ),
+    Failure.MEDIA_REFUSED: Sentence(
+        "WhatsApp did not take the file. Send a smaller one, or another format."
+    ),
+    Failure.REFUSED: Sentence(
+        "WhatsApp refused this message. Look at the bot's account before you go on."
+    ),
     Failure.UNSENDABLE: (
-        "The message cannot be sent any more: what it refers to is gone. Send it anew."
+        Sentence("The message cannot be sent any more: what it refers to is gone. Send it anew.")
     ),
 }
 

@@ -26,6 +26,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType, ValidationResult
 
 from sololine.core.errors import InvalidNumber
+from sololine.core.sentence import Sentence
 
 MAX_TEXT: Final = 64
 """Characters `parse` looks at; the longest honest text is a JID or a number full of spaces."""
@@ -55,26 +56,16 @@ _LAST_DDD_WITH_NINTH_DIGIT: Final = 28
 
 _NUMBER_SERVERS: Final = frozenset({"s.whatsapp.net", "c.us", "hosted"})
 _OTHER_SERVERS: Final = {
-    "lid": "a LID, WhatsApp's alias for an account whose number it hides",
-    "hosted.lid": "a LID, WhatsApp's alias for an account whose number it hides",
-    "g.us": "the address of a group, which has no number",
-    "broadcast": "the address of a broadcast list, which has no number",
-    "newsletter": "the address of a channel, which has no number",
+    "lid": Sentence("a LID, WhatsApp's alias for an account whose number it hides"),
+    "hosted.lid": Sentence("a LID, WhatsApp's alias for an account whose number it hides"),
+    "g.us": Sentence("the address of a group, which has no number"),
+    "broadcast": Sentence("the address of a broadcast list, which has no number"),
+    "newsletter": Sentence("the address of a channel, which has no number"),
 }
 # `user.agent:device`; agent and device are left out by most who write one.
 _USER: Final = re.compile(rf"([0-9]{{1,{MAX_DIGITS}}})(?:\.[0-9]{{1,3}})?(?::[0-9]{{1,5}})?")
 
-_REMEDY: Final = "Send the country code and the number, like +447700900123."
-_WRONG_LENGTH: Final = {
-    ValidationResult.TOO_SHORT: "The number is too short for country code +{}.",
-    ValidationResult.TOO_LONG: "The number is too long for country code +{}.",
-    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "The number lacks its area code after +{}.",
-    ValidationResult.INVALID_LENGTH: "No number of country code +{} has that many digits.",
-}
-_UNREADABLE: Final = {
-    NumberParseException.INVALID_COUNTRY_CODE: "The number begins with no known country code.",
-    NumberParseException.TOO_LONG: "The number is too long.",
-}
+_REMEDY: Final = Sentence("Send the country code and the number, like +447700900123.")
 
 
 @dataclass(frozen=True, slots=True, order=True, repr=False, kw_only=True)
@@ -96,9 +87,11 @@ class Number:
 
     def __post_init__(self) -> None:
         if not (self.digits.isascii() and self.digits.isdigit()):
-            raise InvalidNumber(f"A phone number consists of digits. {_REMEDY}")
+            raise InvalidNumber(
+                Sentence("A phone number consists of digits. {remedy}", remedy=_REMEDY)
+            )
         if len(self.digits) > MAX_DIGITS:
-            raise InvalidNumber(f"The number is too long. {_REMEDY}")
+            raise InvalidNumber(Sentence("The number is too long. {remedy}", remedy=_REMEDY))
         object.__setattr__(self, "digits", _fold(self.digits))
 
     @property
@@ -147,11 +140,15 @@ def parse(text: str, region: str | None = None) -> Number:
             never shows the number.
     """
     if len(text) > MAX_TEXT:
-        raise InvalidNumber(f"The text is too long for one phone number. {_REMEDY}")
+        raise InvalidNumber(
+            Sentence("The text is too long for one phone number. {remedy}", remedy=_REMEDY)
+        )
     if "@" in text:
         number = from_jid(text.strip())
         if len(number.digits) not in _E164_DIGITS or number.digits.startswith("0"):
-            raise InvalidNumber(f"The part before '@' is no phone number. {_REMEDY}")
+            raise InvalidNumber(
+                Sentence("The part before '@' is no phone number. {remedy}", remedy=_REMEDY)
+            )
         return number
     return _settled(_international(_typed(text), region))
 
@@ -167,10 +164,16 @@ def from_jid(jid: str) -> Number:
     user, _, server = jid.rpartition("@")
     server = server.lower()
     if server not in _NUMBER_SERVERS:
-        what = _OTHER_SERVERS.get(server, "no address of a WhatsApp account")
-        raise InvalidNumber(f"This is {what}. Send the account's phone number, like +447700900123.")
+        what = _OTHER_SERVERS.get(server, Sentence("no address of a WhatsApp account"))
+        raise InvalidNumber(
+            Sentence(
+                "This is {what}. Send the account's phone number, like +447700900123.", what=what
+            )
+        )
     if not (digits := _USER.fullmatch(user)):
-        raise InvalidNumber(f"The part before '@' is no phone number. {_REMEDY}")
+        raise InvalidNumber(
+            Sentence("The part before '@' is no phone number. {remedy}", remedy=_REMEDY)
+        )
     return Number(digits=digits[1])
 
 
@@ -206,22 +209,30 @@ def _typed(text: str) -> str:
         elif character in "+\N{FULLWIDTH PLUS SIGN}":
             if typed:
                 raise InvalidNumber(
-                    f"A + may stand only before the country code. Send one number. {_REMEDY}"
+                    Sentence(
+                        "A + may stand only before the country code. Send one number. {remedy}",
+                        remedy=_REMEDY,
+                    )
                 )
             typed = "+"
         elif character.isalpha():
             raise InvalidNumber(
-                "The number has letters in it. Send digits only, and no extension: "
-                "WhatsApp knows none."
+                Sentence(
+                    "The number has letters in it. Send digits only, and no extension: "
+                    "WhatsApp knows none."
+                )
             )
         # Space separators, invisible format marks (copied along with right-to-left text), dashes.
         elif character not in "()./" and unicodedata.category(character) not in {"Zs", "Cf", "Pd"}:
             raise InvalidNumber(
-                "The number has a character that belongs to no phone number. "
-                f"Send one number at a time. {_REMEDY}"
+                Sentence(
+                    "The number has a character that belongs to no phone number. Send one "
+                    "number at a time. {remedy}",
+                    remedy=_REMEDY,
+                )
             )
     if not typed.strip("+"):
-        raise InvalidNumber(f"There is no number in the text. {_REMEDY}")
+        raise InvalidNumber(Sentence("There is no number in the text. {remedy}", remedy=_REMEDY))
     return typed
 
 
@@ -229,7 +240,7 @@ def _international(typed: str, region: str | None) -> str:
     """Country code and number, in digits that no table has judged yet."""
     if region is not None and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise InvalidNumber(
-            "The region is not known. Send the two letters of ISO 3166, like ES or GB."
+            Sentence("The region is not known. Send the two letters of ISO 3166, like ES or GB.")
         )
     # 00 opens an international call in most of the world and no national number anywhere.
     for sign in ("+", "00"):
@@ -242,8 +253,11 @@ def _international(typed: str, region: str | None) -> str:
         digits = typed
     if not digits.strip("0") or digits.startswith("0"):
         raise InvalidNumber(
-            "No country code begins with 0. Send the country code in place of the leading zeros, "
-            "like +447700900123, or name the region in which the number is dialled like that."
+            Sentence(
+                "No country code begins with 0. Send the country code in place of the "
+                "leading zeros, like +447700900123, or name the region in which the "
+                "number is dialled like that."
+            )
         )
     return digits
 
@@ -257,8 +271,10 @@ def _settled(digits: str) -> Number:
     number = _read(digits)
     if _read(number.digits) != number:
         raise InvalidNumber(
-            "Prefixes of calls within the country stand after the country code. "
-            "Leave them out, such as a leading 0."
+            Sentence(
+                "Prefixes of calls within the country stand after the country code. "
+                "Leave them out, such as a leading 0."
+            )
         )
     return number
 
@@ -274,7 +290,7 @@ def _read(digits: str) -> Number:
         meant, PhoneNumberType.FIXED_LINE_OR_MOBILE
     )
     if reason != ValidationResult.IS_POSSIBLE and not phonenumbers.is_valid_number(meant):
-        raise InvalidNumber(f"{_WRONG_LENGTH[reason].format(meant.country_code)} {_REMEDY}")
+        raise InvalidNumber(_wrong_length(reason, meant.country_code or 0))
     return number
 
 
@@ -283,7 +299,44 @@ def _e164(typed: str, region: str | None = None) -> str:
     try:
         meant = phonenumbers.parse(typed, region)
     except NumberParseException as wrong:
-        what = _UNREADABLE.get(wrong.error_type, "The number is too short.")
         # `from None`: the library's own words are for its developers, and may change.
-        raise InvalidNumber(f"{what} {_REMEDY}") from None
+        raise InvalidNumber(_unreadable(wrong.error_type)) from None
     return phonenumbers.format_number(meant, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+
+
+def _wrong_length(reason: int, code: int) -> Sentence:
+    match reason:
+        case ValidationResult.TOO_SHORT:
+            return Sentence(
+                "The number is too short for country code +{code}. {remedy}",
+                code=code,
+                remedy=_REMEDY,
+            )
+        case ValidationResult.TOO_LONG:
+            return Sentence(
+                "The number is too long for country code +{code}. {remedy}",
+                code=code,
+                remedy=_REMEDY,
+            )
+        case ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
+            return Sentence(
+                "The number lacks its area code after +{code}. {remedy}", code=code, remedy=_REMEDY
+            )
+        case _:
+            return Sentence(
+                "No number of country code +{code} has that many digits. {remedy}",
+                code=code,
+                remedy=_REMEDY,
+            )
+
+
+def _unreadable(error_type: int) -> Sentence:
+    match error_type:
+        case NumberParseException.INVALID_COUNTRY_CODE:
+            return Sentence(
+                "The number begins with no known country code. {remedy}", remedy=_REMEDY
+            )
+        case NumberParseException.TOO_LONG:
+            return Sentence("The number is too long. {remedy}", remedy=_REMEDY)
+        case _:
+            return Sentence("The number is too short. {remedy}", remedy=_REMEDY)

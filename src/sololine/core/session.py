@@ -25,6 +25,7 @@ from sololine.core.claim import Claim, ClaimKind
 from sololine.core.ids import BotId, DeviceId, TenantId
 from sololine.core.linking import Code, Window
 from sololine.core.number import Number
+from sololine.core.sentence import Sentence
 
 STALL: Final = timedelta(seconds=120)
 """How long a link may stay on its way up before its worker is replaced."""
@@ -57,32 +58,52 @@ class EndReason(StrEnum):
     PASSKEY_REQUIRED = "passkey_required"
 
     @property
-    def remedy(self) -> str:
+    def remedy(self) -> Sentence:
         """What a person can do about it, as a sentence."""
         return _REMEDIES[self]
 
 
 _REMEDIES: Final = {
-    EndReason.ASKED: "Connect the bot again.",
-    EndReason.WINDOW_OVER: "Connect the bot again and scan the QR within five minutes.",
-    EndReason.UNREACHABLE: "WhatsApp could not be reached. Check the network, then connect again.",
+    EndReason.ASKED: Sentence("Connect the bot again."),
+    EndReason.WINDOW_OVER: Sentence("Connect the bot again and scan the QR within five minutes."),
+    EndReason.UNREACHABLE: Sentence(
+        "WhatsApp could not be reached. Check the network, then connect again."
+    ),
     EndReason.NUMBER_TAKEN: (
-        "Disconnect the bot that has this number first, or use a different WhatsApp number."
+        Sentence(
+            "Disconnect the bot that has this number first, or use a different WhatsApp number."
+        )
     ),
     EndReason.NUMBER_MISMATCH: (
-        "Another phone than the declared one scanned the QR. Connect again with the right phone."
+        Sentence(
+            "Another phone than the declared one scanned the QR. Connect again with "
+            "the right phone."
+        )
     ),
-    EndReason.LOGGED_OUT: "The phone removed this device. Connect the bot again and scan a new QR.",
-    EndReason.UNLINKED: "Connect the bot again and scan a new QR.",
-    EndReason.REPLACED_BY_POLICY: "Another bot took the number over. Connect with another number.",
+    EndReason.LOGGED_OUT: Sentence(
+        "The phone removed this device. Connect the bot again and scan a new QR."
+    ),
+    EndReason.UNLINKED: Sentence("Connect the bot again and scan a new QR."),
+    EndReason.REPLACED_BY_POLICY: Sentence(
+        "Another bot took the number over. Connect with another number."
+    ),
     EndReason.CREDENTIALS_IN_USE: (
-        "Someone runs these credentials elsewhere. Stop the other installation, then connect again."
+        Sentence(
+            "Someone runs these credentials elsewhere. Stop the other installation, "
+            "then connect again."
+        )
     ),
-    EndReason.BANNED: "WhatsApp has restricted this account for a while. Wait until it is lifted.",
-    EndReason.ENGINE_OUTDATED: "WhatsApp refuses this version. Ask the operator to upgrade.",
+    EndReason.BANNED: Sentence(
+        "WhatsApp has restricted this account for a while. Wait until it is lifted."
+    ),
+    EndReason.ENGINE_OUTDATED: Sentence(
+        "WhatsApp refuses this version. Ask the operator to upgrade."
+    ),
     EndReason.PASSKEY_REQUIRED: (
-        "WhatsApp asks this account for a passkey, which linking does not support yet. "
-        "Use another account."
+        Sentence(
+            "WhatsApp asks this account for a passkey, which linking does not "
+            "support yet. Use another account."
+        )
     ),
 }
 

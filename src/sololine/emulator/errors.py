@@ -25,11 +25,17 @@ number, a QR or a code.
 
 from typing import ClassVar
 
+from sololine.core.sentence import Sentence
+
 
 class Refused(Exception):
     """A phone, or the server, did not do what it was asked."""
 
     code: ClassVar[str]
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 class InvalidNumber(Refused):
@@ -38,7 +44,7 @@ class InvalidNumber(Refused):
     code = "invalid_number"
 
     def __init__(self) -> None:
-        super().__init__("a phone's number has 7 to 15 digits and does not begin with 0")
+        super().__init__(Sentence("a phone's number has 7 to 15 digits and does not begin with 0"))
 
 
 class UnknownPhone(Refused):
@@ -47,7 +53,7 @@ class UnknownPhone(Refused):
     code = "unknown_phone"
 
     def __init__(self) -> None:
-        super().__init__("no phone has this number; add the phone first")
+        super().__init__(Sentence("no phone has this number; add the phone first"))
 
 
 class UnknownDevice(Refused):
@@ -56,7 +62,7 @@ class UnknownDevice(Refused):
     code = "unknown_device"
 
     def __init__(self) -> None:
-        super().__init__("the phone has no linked device of this number")
+        super().__init__(Sentence("the phone has no linked device of this number"))
 
 
 class InvalidQr(Refused):
@@ -65,7 +71,7 @@ class InvalidQr(Refused):
     code = "invalid_qr"
 
     def __init__(self) -> None:
-        super().__init__("this is no WhatsApp linking QR; pass its text unchanged")
+        super().__init__(Sentence("this is no WhatsApp linking QR; pass its text unchanged"))
 
 
 class ExpiredQr(Refused):
@@ -74,7 +80,7 @@ class ExpiredQr(Refused):
     code = "expired_qr"
 
     def __init__(self) -> None:
-        super().__init__("no client is waiting for this QR; scan the one shown now")
+        super().__init__(Sentence("no client is waiting for this QR; scan the one shown now"))
 
 
 class UnknownCode(Refused):
@@ -83,7 +89,9 @@ class UnknownCode(Refused):
     code = "unknown_code"
 
     def __init__(self) -> None:
-        super().__init__("no client is waiting for a code from this number; ask it for a new one")
+        super().__init__(
+            Sentence("no client is waiting for a code from this number; ask it for a new one")
+        )
 
 
 class WrongCode(Refused):
@@ -92,7 +100,9 @@ class WrongCode(Refused):
     code = "wrong_code"
 
     def __init__(self) -> None:
-        super().__init__("this is not the code that the client shows; ask it for a new one")
+        super().__init__(
+            Sentence("this is not the code that the client shows; ask it for a new one")
+        )
 
 
 class TooManyDevices(Refused):
@@ -101,7 +111,9 @@ class TooManyDevices(Refused):
     code = "too_many_devices"
 
     def __init__(self, *, limit: int) -> None:
-        super().__init__(f"the phone has {limit} linked devices already; unlink one first")
+        super().__init__(
+            Sentence("the phone has {limit} linked devices already; unlink one first", limit=limit)
+        )
 
 
 class PasskeyDemanded(Refused):
@@ -110,7 +122,9 @@ class PasskeyDemanded(Refused):
     code = "passkey_demanded"
 
     def __init__(self) -> None:
-        super().__init__("WhatsApp demands a passkey of this account, and has told the client so")
+        super().__init__(
+            Sentence("WhatsApp demands a passkey of this account, and has told the client so")
+        )
 
 
 class LinkingBroken(Refused):
@@ -118,8 +132,8 @@ class LinkingBroken(Refused):
 
     code = "linking_broken"
 
-    def __init__(self, how: str) -> None:
-        super().__init__(f"the client did not complete the linking: {how}")
+    def __init__(self, how: Sentence) -> None:
+        super().__init__(Sentence("the client did not complete the linking: {how}", how=how))
 
 
 class InvalidFault(Refused):
@@ -134,7 +148,7 @@ class UnknownMedia(Refused):
     code = "unknown_media"
 
     def __init__(self) -> None:
-        super().__init__("the message has no file, or its file is not stored here")
+        super().__init__(Sentence("the message has no file, or its file is not stored here"))
 
 
 class BrokenMedia(Refused):
@@ -142,8 +156,8 @@ class BrokenMedia(Refused):
 
     code = "broken_media"
 
-    def __init__(self, how: str) -> None:
-        super().__init__(f"the file is not what the message promises: {how}")
+    def __init__(self, how: Sentence) -> None:
+        super().__init__(Sentence("the file is not what the message promises: {how}", how=how))
 
 
 class UnknownGroup(Refused):
@@ -152,7 +166,9 @@ class UnknownGroup(Refused):
     code = "unknown_group"
 
     def __init__(self) -> None:
-        super().__init__("there is no group of this id; list the groups to see which there are")
+        super().__init__(
+            Sentence("there is no group of this id; list the groups to see which there are")
+        )
 
 
 class NotInGroup(Refused):
@@ -161,7 +177,9 @@ class NotInGroup(Refused):
     code = "not_in_group"
 
     def __init__(self) -> None:
-        super().__init__("this phone is not a member of the group; let a member add it first")
+        super().__init__(
+            Sentence("this phone is not a member of the group; let a member add it first")
+        )
 
 
 class PhoneOffline(Refused):
@@ -170,7 +188,7 @@ class PhoneOffline(Refused):
     code = "phone_offline"
 
     def __init__(self) -> None:
-        super().__init__("the phone is offline; put it online first")
+        super().__init__(Sentence("the phone is offline; put it online first"))
 
 
 class InvalidLetter(Refused):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
+from sololine.core.sentence import Sentence
 from sololine.emulator.clients import stanzas
 from sololine.emulator.errors import LinkingBroken, PasskeyDemanded, UnknownCode
 from sololine.emulator.facts import Fact, LoginDenied, PrekeysChanged, UnlinkedBy
@@ -182,9 +183,11 @@ class Exchange:
             for request in [c for c in self._codes.values() if c.pairing is pairing]:
                 del self._codes[request.number]
                 if request.finish is not None and not request.finish.done():
-                    request.finish.set_exception(LinkingBroken("it closed the connection"))
+                    request.finish.set_exception(
+                        LinkingBroken(Sentence("it closed the connection"))
+                    )
                     request.finish.exception()  # nobody awaits it when the limit had passed
-            self.decline(pairing, "it closed the connection")
+            self.decline(pairing, Sentence("it closed the connection"))
         if client.key is not None and self._online.get(client.key) is client:
             del self._online[client.key]
             self.presences.leave(client.key)
@@ -258,7 +261,7 @@ class Exchange:
         if outcome is not None and companion is not None and not outcome.done():
             outcome.set_result(companion)
 
-    def decline(self, pairing: Pairing, how: str) -> None:
+    def decline(self, pairing: Pairing, how: Sentence) -> None:
         """The client did not complete the linking; `how` ends a sentence about it."""
         self.world.close_pairing(pairing)
         outcome = self._outcomes.pop(pairing.id, None)
@@ -278,7 +281,7 @@ class Exchange:
         """
         account = self.world.account(number)
         if pairing.id not in self._waiting:
-            raise LinkingBroken("it closed the connection")
+            raise LinkingBroken(Sentence("it closed the connection"))
         client = self._waiting[pairing.id]
         if self.faults.take(PasskeyDemand, DeviceKey(number, 0)):
             client.demand_passkey()
@@ -298,8 +301,8 @@ class Exchange:
             async with asyncio.timeout(LINKING_LIMIT):
                 return await outcome
         except TimeoutError:
-            self.decline(pairing, "no answer")
-            raise LinkingBroken("no answer") from None
+            self.decline(pairing, Sentence("no answer"))
+            raise LinkingBroken(Sentence("no answer")) from None
 
     def code_request(self, number: str) -> CodeRequest:
         """The client that waits for a code from the phone of this number.
@@ -322,7 +325,7 @@ class Exchange:
         """
         client = self._waiting.get(request.pairing.id)
         if client is None:
-            raise LinkingBroken("it closed the connection")
+            raise LinkingBroken(Sentence("it closed the connection"))
         # A code may be typed again after a wrong one: each time the client answers anew.
         request.finish = asyncio.get_running_loop().create_future()
         client.show_code_entered(request, answer, identity)
@@ -330,7 +333,7 @@ class Exchange:
             async with asyncio.timeout(LINKING_LIMIT):
                 return await request.finish
         except TimeoutError:
-            raise LinkingBroken("no answer") from None
+            raise LinkingBroken(Sentence("no answer")) from None
 
     # Unlinking
 

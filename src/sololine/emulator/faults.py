@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeVar
 
+from sololine.core.sentence import Sentence
 from sololine.emulator.errors import InvalidFault
 from sololine.emulator.people.accounts import DeviceKey
 
@@ -246,26 +247,40 @@ def fault_from(words: Mapping[str, Any]) -> tuple[Fault, Target, int | None]:
     rest = dict(words)
     kind = KINDS.get(str(rest.pop("kind", "")))
     if kind is None:
-        raise InvalidFault(f"a fault needs a kind, one of: {', '.join(KINDS)}")
+        raise InvalidFault(
+            Sentence("a fault needs a kind, one of: {kinds}", kinds=", ".join(KINDS))
+        )
     number = rest.pop("number", None)
     device = rest.pop("device", None)
     times = rest.pop("times", 1)
     if device is not None and number is None:
-        raise InvalidFault("a fault for one device needs its number, too")
+        raise InvalidFault(Sentence("a fault for one device needs its number, too"))
     if number is not None and kind in _NAMELESS:
-        raise InvalidFault(f"{_NAMES[kind]} can only be armed for everyone")
+        raise InvalidFault(Sentence("{kind} can only be armed for everyone", kind=_NAMES[kind]))
     if number is not None and not isinstance(number, str):
-        raise InvalidFault("number must be a text of digits")
+        raise InvalidFault(Sentence("number must be a text of digits"))
     _need_counts(least=1, device=device, times=times)
     known = kind.__dataclass_fields__
     for name, value in rest.items():
         if name not in known:
             allowed = ", ".join(known) or "nothing of its own"
-            raise InvalidFault(f"{_NAMES[kind]} has no {name}; it takes {allowed}")
+            raise InvalidFault(
+                Sentence(
+                    "{kind} has no {name}; it takes {allowed}",
+                    kind=_NAMES[kind],
+                    name=name,
+                    allowed=allowed,
+                )
+            )
         if name != "seconds":
             _need_counts(least=0, **{name: value})
         elif not isinstance(value, int | float) or not 0 <= value <= _LONGEST_DELAY_S:
-            raise InvalidFault(f"seconds must be a number from 0 to {_LONGEST_DELAY_S}")
+            raise InvalidFault(
+                Sentence(
+                    "seconds must be a number from 0 to {most}",
+                    most=_LONGEST_DELAY_S,
+                )
+            )
     return kind(**rest), Target(number=number, device=device), times
 
 
@@ -281,4 +296,6 @@ def _need_counts(*, least: int, **values: object) -> None:
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise InvalidFault(f"{name} must be a whole number, {least} or more")
+            raise InvalidFault(
+                Sentence("{name} must be a whole number, {least} or more", name=name, least=least)
+            )

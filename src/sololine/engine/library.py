@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from sololine.core.frames import Function
+from sololine.core.sentence import Sentence
 from sololine.engine.signals import SUBSCRIBED
 from sololine.wire.fields import read
 
@@ -37,7 +38,15 @@ _EXIT_BROKEN_CALLBACK: Final = 70
 
 
 class LibraryMissing(Exception):
-    """The library is not there, or is not the version this code was written for."""
+    """The library is not there, or is not the version this code was written for.
+
+    Attributes:
+        sentence: why, and what the operator can do.
+    """
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 class Listener(Protocol):
@@ -99,13 +108,18 @@ def library_file() -> Path:
     spec = PathFinder.find_spec("neonize")
     places = spec.submodule_search_locations if spec is not None else None
     if not places:
-        raise LibraryMissing("neonize is not installed; install sololine with its dependencies")
+        raise LibraryMissing(
+            Sentence("neonize is not installed; install sololine with its dependencies")
+        )
     machine = _ARCHITECTURES.get(platform.machine(), platform.machine())
     suffix = "dylib" if sys.platform == "darwin" else "so"
     file = Path(places[0]) / f"neonize-{sys.platform}-{machine}.{suffix}"
     if not file.is_file():
         raise LibraryMissing(
-            f"{file.name} is not part of the installed neonize; this platform is not supported"
+            Sentence(
+                "{file} is not part of the installed neonize; this platform is not supported",
+                file=file.name,
+            )
         )
     return file
 
@@ -117,11 +131,16 @@ def load(file: Path) -> "GoLibrary":
         library.GetVersion.restype = ctypes.c_char_p
         version = library.GetVersion()
     except (OSError, AttributeError) as error:
-        raise LibraryMissing(f"{file.name} cannot be loaded") from error
+        raise LibraryMissing(Sentence("{file} cannot be loaded", file=file.name)) from error
     if version != VERSION.encode():
         raise LibraryMissing(
-            f"{file.name} is version {version.decode(errors='replace')}, not {VERSION}; "
-            "install the neonize that sololine was made for"
+            Sentence(
+                "{file} is version {found}, not {needed}; install the neonize that sololine was "
+                "made for",
+                file=file.name,
+                found=version.decode(errors="replace"),
+                needed=VERSION,
+            )
         )
     return GoLibrary(library)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from sololine.core.sentence import Sentence
 from sololine.engine import worker
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.library import Library, LibraryMissing, library_file, load
@@ -31,14 +32,14 @@ class UnknownLibrary(LibraryMissing):
     """The library does not hold WhatsApp's key where one expects it; no worker may serve so."""
 
 
-def available() -> str | None:
+def available() -> Sentence | None:
     """Why a loopback WhatsApp cannot be linked on this machine; None when it can."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
-        return "the sandbox needs Linux on a 64-bit Intel or AMD processor"
+        return Sentence("the sandbox needs Linux on a 64-bit Intel or AMD processor")
     try:
         library_file()
     except LibraryMissing as error:
-        return str(error)
+        return error.sentence
     return None
 
 
@@ -87,8 +88,11 @@ def replace_root_key(file: Path, key: bytes) -> None:
     ]
     if len(found) != 1:
         raise UnknownLibrary(
-            f"whatsapp's key is {len(found)} times in the library's memory, not once; "
-            "this version of it cannot be used in the sandbox"
+            Sentence(
+                "whatsapp's key is {count} times in the library's memory, not once; this version "
+                "of it cannot be used in the sandbox",
+                count=len(found),
+            )
         )
     ctypes.memmove(found[0], key, len(key))
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import httpcore2
 
+from sololine.core.sentence import Sentence
 from sololine.outward.addresses import is_public
 from sololine.outward.errors import ForbiddenAddress, Unreachable
 
@@ -74,9 +75,9 @@ class Doorkeeper(httpcore2.AsyncNetworkBackend):
         try:
             found = list(await self._resolve(host, port))
         except (OSError, UnicodeError) as error:
-            raise Unreachable("The name of the server is not known.") from error
+            raise Unreachable(Sentence("The name of the server is not known.")) from error
         if not found:
-            raise Unreachable("The name of the server is not known.")
+            raise Unreachable(Sentence("The name of the server is not known."))
         if not self._allow_private and not all(map(is_public, found)):
             raise ForbiddenAddress
         return found

@@ -1,6 +1,6 @@
 """Why an address that a user named could not be used.
 
-* `OutwardError`: its text is a sentence for the user, who may fix the address
+* `OutwardError`: its `sentence` is for the user, who may fix the address
     * `InvalidUrl`: the text is no URL that we reach
     * `ForbiddenAddress`: it leads into a network that users have no business in
     * `Unreachable`: nobody answered, or not in time, or not in HTTP
@@ -10,9 +10,19 @@
 No sentence shows the URL, since there may be a secret in it.
 """
 
+from sololine.core.sentence import Sentence
+
 
 class OutwardError(Exception):
-    """An address that a user named could not be used."""
+    """An address that a user named could not be used.
+
+    Attributes:
+        sentence: why, for the user.
+    """
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 class InvalidUrl(OutwardError):
@@ -24,8 +34,10 @@ class ForbiddenAddress(OutwardError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The address leads into a private or reserved network. "
-            "Use a public one, or let the operator set allow_private_addresses."
+            Sentence(
+                "The address leads into a private or reserved network. "
+                "Use a public one, or let the operator set allow_private_addresses."
+            )
         )
 
 
@@ -40,7 +52,7 @@ class UnexpectedAnswer(OutwardError):
         status: the HTTP status.
     """
 
-    def __init__(self, sentence: str, status: int) -> None:
+    def __init__(self, sentence: Sentence, status: int) -> None:
         super().__init__(sentence)
         self.status = status
 
@@ -49,4 +61,9 @@ class TooLarge(OutwardError):
     """The file is larger than allowed."""
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"The file is larger than the {max_bytes} bytes that are allowed.")
+        super().__init__(
+            Sentence(
+                "The file is larger than the {max_bytes} bytes that are allowed.",
+                max_bytes=max_bytes,
+            )
+        )

@@ -14,6 +14,7 @@ from typing import Final, Self
 import httpcore2
 import httpx2
 
+from sololine.core.sentence import Sentence
 from sololine.outward.doorkeeper import Doorkeeper, Resolve, Resolver
 from sololine.outward.errors import InvalidUrl, TooLarge, UnexpectedAnswer, Unreachable
 from sololine.outward.new_file import NewFile
@@ -107,7 +108,9 @@ class Outward:
             async with asyncio.timeout(_CONNECT_S):
                 await self._doorkeeper.addresses(_host(target), target.port or 0)
         except TimeoutError as error:
-            raise Unreachable("The name of the server could not be looked up in time.") from error
+            raise Unreachable(
+                Sentence("The name of the server could not be looked up in time.")
+            ) from error
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
@@ -195,7 +198,9 @@ class Outward:
             ):
                 yield answer
         except TimeoutError as error:
-            raise Unreachable(f"The server did not answer within {timeout_s:g} seconds.") from error
+            raise Unreachable(
+                Sentence("The server did not answer within {seconds:g} seconds.", seconds=timeout_s)
+            ) from error
         except _FAILURES as error:
             raise Unreachable(_sentence(error)) from error
 
@@ -203,19 +208,23 @@ class Outward:
 def _parsed(text: str) -> httpx2.URL:
     """The URL in the text. Raises `InvalidUrl`."""
     if len(text) > URL_MAX:
-        raise InvalidUrl(f"The URL has more than {URL_MAX} characters.")
+        raise InvalidUrl(Sentence("The URL has more than {most} characters.", most=URL_MAX))
     try:
         url = httpx2.URL(text)
     except (httpx2.InvalidURL, ValueError) as error:
-        raise InvalidUrl("The text is no URL. Send one like https://example.com/path.") from error
+        raise InvalidUrl(
+            Sentence("The text is no URL. Send one like https://example.com/path.")
+        ) from error
     if url.scheme not in {"http", "https"}:
-        raise InvalidUrl("The URL must begin with https:// or http://.")
+        raise InvalidUrl(Sentence("The URL must begin with https:// or http://."))
     if url.userinfo or "@" in re.split(r"[/?#]", text.partition("//")[2])[0]:
-        raise InvalidUrl("The URL must have no user name or password in it.")
+        raise InvalidUrl(Sentence("The URL must have no user name or password in it."))
     if not _is_host(url.raw_host):
-        raise InvalidUrl("The URL names no server. Send one like https://example.com/path.")
+        raise InvalidUrl(
+            Sentence("The URL names no server. Send one like https://example.com/path.")
+        )
     if url.port is not None and not 0 < url.port < 2**16:
-        raise InvalidUrl("The port of the URL must be a number from 1 to 65535.")
+        raise InvalidUrl(Sentence("The port of the URL must be a number from 1 to 65535."))
     return url
 
 
@@ -247,31 +256,35 @@ def _headers(answer: httpcore2.Response) -> dict[str, str]:
 def _expect_file(status: int, headers: Mapping[str, str]) -> None:
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         raise UnexpectedAnswer(
-            "The server answered with a redirect, which is not followed. "
-            "Send the URL that it leads to.",
+            Sentence(
+                "The server answered with a redirect, which is not followed. Send the "
+                "URL that it leads to."
+            ),
             status,
         )
     if status != HTTPStatus.OK:
-        raise UnexpectedAnswer(f"The server answered with status {status}, not a file.", status)
+        raise UnexpectedAnswer(
+            Sentence("The server answered with status {status}, not a file.", status=status), status
+        )
     if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
         raise UnexpectedAnswer(
-            "The server sent the file packed, though it was asked not to.", status
+            Sentence("The server sent the file packed, though it was asked not to."), status
         )
 
 
-def _sentence(error: BaseException) -> str:
+def _sentence(error: BaseException) -> Sentence:
     causes = list(_causes(error))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return "The certificate of the server does not prove its name."
+        return Sentence("The certificate of the server does not prove its name.")
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return "The server could not be spoken to securely."
+        return Sentence("The server could not be spoken to securely.")
     match error:
         case httpcore2.ConnectError():
-            return "The server could not be connected to."
+            return Sentence("The server could not be connected to.")
         case httpcore2.TimeoutException():
-            return "The server did not answer in time."
+            return Sentence("The server did not answer in time.")
         case _:
-            return "The connection broke, or the server does not speak HTTP."
+            return Sentence("The connection broke, or the server does not speak HTTP.")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

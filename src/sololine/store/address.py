@@ -1,17 +1,21 @@
 """Which database a URL means."""
 
 from contextlib import AbstractAsyncContextManager
+from typing import Final
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sololine.clock import Clock
+from sololine.core.sentence import Sentence
 from sololine.store.database import Database
 from sololine.store.postgres import alone_in_postgres, open_postgres
 from sololine.store.sqlite import alone_in_sqlite, open_sqlite
 
-_REMEDY = "use sqlite:////path/to/sololine.db or postgresql://user:password@host/database"
+_REMEDY: Final = Sentence(
+    "use sqlite:////path/to/sololine.db or postgresql://user:password@host/database"
+)
 
 
 def database_at(url: str, clock: Clock) -> Database:
@@ -38,11 +42,15 @@ def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise ValueError(f"this is no database URL; {_REMEDY}") from None
+        raise ValueError(Sentence("this is no database URL; {remedy}", remedy=_REMEDY)) from None
     match parsed.drivername:
         case "sqlite" | "sqlite+aiosqlite":
             return parsed.set(drivername="sqlite")
         case "postgres" | "postgresql" | "postgresql+asyncpg":
             return parsed.set(drivername="postgresql")
         case other:
-            raise ValueError(f"sololine does not run on '{other}'; {_REMEDY}")
+            raise ValueError(
+                Sentence(
+                    "sololine does not run on '{other}'; {remedy}", other=other, remedy=_REMEDY
+                )
+            )

@@ -7,6 +7,7 @@ from sqlalchemy import Select, bindparam, delete, insert, select, tuple_, update
 from sololine.core.bot import Bot, Setup
 from sololine.core.errors import InvalidInput
 from sololine.core.ids import BotId, TenantId, UserId
+from sololine.core.sentence import Sentence
 from sololine.core.session import EndReason, Session
 from sololine.store import (
     attempts,
@@ -104,7 +105,8 @@ class Bots:
         rows = await self._connection.rows(statement, {**values, "page": limit})
         if after is not None and not rows and await self.get(after) is None:
             raise InvalidInput(
-                "The bot to go on after is gone. Begin with the first page again.", field="after"
+                Sentence("The bot to go on after is gone. Begin with the first page again."),
+                field="after",
             )
         # The columns that both tables have are the same: the tenant.
         return [(bot_of(row), session_of(row)) for row in rows]

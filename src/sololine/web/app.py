@@ -6,7 +6,9 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from sololine import languages
 from sololine.actions.gateway import Gateway
+from sololine.languages import Language
 from sololine.web import (
     bots,
     chats,
@@ -21,13 +23,16 @@ from sololine.web import (
 )
 from sololine.web.auth import Keyring
 from sololine.web.body_cap import BodyCap
+from sololine.web.language import Negotiation
 from sololine.web.streamed import is_streamed
 
+_SPECIFICATION: Final = "/openapi.json"
 _DESCRIPTION: Final = """
 One WhatsApp number, one bot. Send your API key in the header `x-api-key`.
 
 Errors have one shape: `success` false, a stable `error` code, a `message` for people, and fields
-of their own. Every path below `/v1` also answers below `/api/v1`; the WhatsApp paths answer at
+of their own. Messages are in English, Spanish, Portuguese or Indonesian, as `Accept-Language`
+prefers. Every path below `/v1` also answers below `/api/v1`; the WhatsApp paths answer at
 `/api/whatsapp` too.
 """
 
@@ -39,19 +44,23 @@ def create_app(
     *,
     doors: bool = True,
     allowed_origins: Collection[str] = (),
+    language: Language = Language.ENGLISH,
 ) -> FastAPI:
     """Build the application around a gateway; without `doors` it tells its health only.
 
-    Pages of `allowed_origins`, beside those of this server, may follow the events.
+    Pages of `allowed_origins`, beside those of this server, may follow the events. Whoever asks for
+    none of our languages is answered in `language`.
     """
+    languages.load()
     app = FastAPIOffline(
-        title="Sololine", version=version, description=_DESCRIPTION, openapi_url="/openapi.json"
+        title="Sololine", version=version, description=_DESCRIPTION, openapi_url=_SPECIFICATION
     )
     app.state.gateway = gateway
     app.state.keyring = keyring
     app.state.allowed_origins = frozenset(allowed_origins)
     problems.install(app)
     app.add_middleware(BodyCap, left=is_streamed)
+    app.add_middleware(Negotiation, default=language, english={_SPECIFICATION})
     app.include_router(health.router)
     if doors:
         every = APIRouter()

@@ -14,6 +14,7 @@ from sololine.actions.gateway import Gateway
 from sololine.core.access import Caller
 from sololine.core.errors import NotAuthenticated
 from sololine.core.ids import DEFAULT_TENANT
+from sololine.core.sentence import Sentence
 
 _header: Final = APIKeyHeader(name="x-api-key", auto_error=False, description="Your API key.")
 _bearer: Final = HTTPBearer(auto_error=False, description="Your API key.")
@@ -53,7 +54,9 @@ class Keyring:
         async with gateway.store.read() as tx:
             tenant = await tx.keys.tenant_of(self.digest(key))
         if tenant is None:
-            raise NotAuthenticated("This API key is unknown or was revoked. Check x-api-key.")
+            raise NotAuthenticated(
+                Sentence("This API key is unknown or was revoked. Check x-api-key.")
+            )
         return Caller(tenant=tenant)
 
 

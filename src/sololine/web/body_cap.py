@@ -6,11 +6,20 @@ from typing import Final
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sololine.core.sentence import Sentence
+from sololine.web.language import language_in
 from sololine.web.problems import body_of
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _READ_AWAY_BYTES: Final = 16 * 2**20
 """What is read and dropped of a body too large, so that its sender gets to hear the answer."""
+
+
+def too_large(max_bytes: int) -> Sentence:
+    """What is told to whoever sends more."""
+    return Sentence(
+        "The body is larger than {max_bytes} bytes. Send less in one request.", max_bytes=max_bytes
+    )
 
 
 class BodyCap:
@@ -51,8 +60,8 @@ class BodyCap:
             if seen <= self._max:
                 body += piece
         if seen > self._max:
-            sentence = f"The body is larger than {self._max} bytes. Send less in one request."
-            answer = JSONResponse(body_of("body_too_large", sentence), 413, {"Connection": "close"})
+            told = language_in(scope).say(too_large(self._max))
+            answer = JSONResponse(body_of("body_too_large", told), 413, {"Connection": "close"})
             await answer(scope, receive, send)
             return
         given = False

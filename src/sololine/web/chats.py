@@ -8,7 +8,9 @@ from fastapi import APIRouter, Path, Query
 from sololine.actions import chats
 from sololine.actions.chats import PAGE_MAX
 from sololine.core.chat import is_group
+from sololine.core.sentence import Sentence
 from sololine.web.auth import CallerOf, GatewayOf
+from sololine.web.language import LanguageOf
 from sololine.web.parameters import BotPath, UserQuery, named_user
 from sololine.web.shapes import UNREADABLE, Problem, Responses, Success, Text
 from sololine.web.shapes.chats import (
@@ -81,6 +83,7 @@ async def check_numbers(
     body: NumbersToCheck,
     caller: CallerOf,
     gateway: GatewayOf,
+    language: LanguageOf,
     user: UserQuery = None,
 ) -> CheckedNumbers:
     """Ask which numbers are on WhatsApp, up to 50 at once."""
@@ -92,7 +95,7 @@ async def check_numbers(
                 on_whatsapp=each.chat is not None,
                 chat=each.chat,
                 business_name=each.business_name or None,
-                problem=each.wrong,
+                problem=language.say(each.wrong) if each.wrong else None,
             )
             for each in checked
         ]
@@ -147,11 +150,12 @@ async def typing(
     body: TypingShown,
     caller: CallerOf,
     gateway: GatewayOf,
+    language: LanguageOf,
     user: UserQuery = None,
 ) -> Success:
     """Let a chat see the bot type or record; `paused` ends it, as a sent message does."""
     await chats.typing(gateway, caller, bot, body.to, body.state, user=named_user(user))
-    return Success(message="The chat is shown what the bot is doing.")
+    return Success(message=language.say(Sentence("The chat is shown what the bot is doing.")))
 
 
 @router.post("/seen", responses=_TELLS)
@@ -180,12 +184,17 @@ async def presence(
     body: PresenceShown,
     caller: CallerOf,
     gateway: GatewayOf,
+    language: LanguageOf,
     user: UserQuery = None,
 ) -> Success:
     """Let the bot be seen online, or no longer."""
     await chats.presence(gateway, caller, bot, online=body.online, user=named_user(user))
     return Success(
-        message="The bot is seen online." if body.online else "The bot is not seen online."
+        message=language.say(
+            Sentence("The bot is seen online.")
+            if body.online
+            else Sentence("The bot is not seen online.")
+        )
     )
 
 

@@ -33,6 +33,8 @@ from sololine.core.draft import (
 from sololine.core.errors import InvalidInput, MediaTooLarge
 from sololine.core.ids import MediaId
 from sololine.core.media import MediaKind
+from sololine.core.sentence import Sentence
+from sololine.web.objections import UNKNOWN_MESSAGE
 from sololine.web.shapes.outgoing import (
     AnyOutgoing,
     CardOut,
@@ -54,13 +56,10 @@ INLINE_MAX_BYTES: Final = 16 * 2**20
 FORM_MAX_BYTES: Final = 256 * 1024
 """How long the text parts of a form may be, each."""
 
+_UPLOAD_FIRST: Final = Sentence("Upload it first, and send its id.")
 _FORM_PARTS: Final = 200
 _LISTS: Final = frozenset({"mentions", "options"})
 _OUTGOING: Final[TypeAdapter[Any]] = TypeAdapter(AnyOutgoing)
-_TYPES: Final = (
-    "text, image, video, audio, voice, document, sticker, location, contact, poll, reaction, edit, "
-    "delete or forward"
-)
 
 Body = (
     TextOut
@@ -115,7 +114,9 @@ async def read_form(request: Request, max_bytes: int) -> AsyncIterator[Form]:
     async with whole_form(request, max_bytes) as form:
         file = form.get("file")
         if file is not None and not isinstance(file, UploadFile):
-            raise InvalidInput("The part file is a text. Send it with a file name.", field="file")
+            raise InvalidInput(
+                Sentence("The part file is a text. Send it with a file name."), field="file"
+            )
         yield Form(body=validated(_fields(form)), file=file)
 
 
@@ -132,11 +133,13 @@ async def whole_form(request: Request, max_bytes: int) -> AsyncIterator[FormData
         if error.status_code == 413:  # noqa: PLR2004 — said by `capped`
             raise MediaTooLarge(max_bytes=max_bytes) from error
         raise InvalidInput(
-            "The form cannot be read. Send its fields, and one file in the part file, as "
-            "multipart/form-data."
+            Sentence(
+                "The form cannot be read. Send its fields, and one file in the part "
+                "file, as multipart/form-data."
+            )
         ) from error
     except ClientDisconnect as error:
-        raise InvalidInput("The form did not come whole. Send it again.") from error
+        raise InvalidInput(Sentence("The form did not come whole. Send it again.")) from error
     try:
         yield form
     finally:
@@ -166,7 +169,7 @@ def explained(error: RequestValidationError) -> RequestValidationError:
     for each in error.errors():
         place = each["loc"]
         if each["type"] in ("union_tag_not_found", "union_tag_invalid") and len(place) == 1:
-            told.append({**each, "loc": ("body", "type"), "msg": f"Send {_TYPES}"})
+            told.append({**each, "loc": ("body", "type"), "type": UNKNOWN_MESSAGE})
         elif place[:1] == ("body",) and len(place) > 2:  # noqa: PLR2004 — body, type, field
             told.append({**each, "loc": ("body", *place[2:])})
         else:
@@ -182,17 +185,19 @@ def _fields(form: FormData) -> Mapping[str, Any]:
             document = json.loads(whole)
         except (ValueError, RecursionError) as error:
             raise InvalidInput(
-                "The part message is no JSON. Send the message as one JSON object, or its fields "
-                "as parts of their own.",
+                Sentence(
+                    "The part message is no JSON. Send the message as one JSON object, or "
+                    "its fields as parts of their own."
+                ),
                 field="message",
             ) from error
         if not isinstance(document, dict):
-            raise InvalidInput("The part message is no JSON object.", field="message")
+            raise InvalidInput(Sentence("The part message is no JSON object."), field="message")
         return document
     for name in form:
         if name not in _LISTS and len(form.getlist(name)) > 1:
             raise InvalidInput(
-                "The form has this field more than once. Send it once.", field=name[:64]
+                Sentence("The form has this field more than once. Send it once."), field=name[:64]
             )
     return {
         name: form.getlist(name) if name in _LISTS else form[name]
@@ -204,8 +209,10 @@ def _fields(form: FormData) -> Mapping[str, Any]:
 def _what(body: Body, sha256: str | None, max_bytes: int) -> What:
     if sha256 is not None and not isinstance(body, FileOut):
         raise InvalidInput(
-            "Only messages of the types image, video, audio, voice, document and sticker have a "
-            "file.",
+            Sentence(
+                "Only messages of the types image, video, audio, voice, document and "
+                "sticker have a file."
+            ),
             field="file",
         )
     match body:
@@ -253,7 +260,8 @@ def _source(media: FileSource | None, sha256: str | None, max_bytes: int) -> Sou
     inline = media.base64 if media else None
     if len(given) + (inline is not None) + (sha256 is not None) != 1:
         raise InvalidInput(
-            "The message needs one file. Send it in media: an id, a url or base64.", field="media"
+            Sentence("The message needs one file. Send it in media: an id, a url or base64."),
+            field="media",
         )
     if sha256 is not None:
         return Attached(sha256=sha256)
@@ -271,16 +279,16 @@ def _inline(text: str, media: FileSource, max_bytes: int) -> Inline:
     if text.startswith("data:"):
         text = text.partition(",")[2]
     if len(text) // 4 * 3 > most + 2:
-        raise MediaTooLarge(max_bytes=most, remedy="Upload it first, and send its id.")
+        raise MediaTooLarge(max_bytes=most, remedy=_UPLOAD_FIRST)
     try:
         whole = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidInput(
-            "The file is no base64. Send its bytes in the usual alphabet, padded with =.",
+            Sentence("The file is no base64. Send its bytes in the usual alphabet, padded with =."),
             field="media.base64",
         ) from None
     if len(whole) > most:
-        raise MediaTooLarge(max_bytes=most, remedy="Upload it first, and send its id.")
+        raise MediaTooLarge(max_bytes=most, remedy=_UPLOAD_FIRST)
     return Inline(bytes=whole, mime_type=media.mime_type, file_name=media.file_name)
 
 

@@ -16,15 +16,16 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
-from starlette.responses import JSONResponse
 
 from sololine.actions import events
 from sololine.actions.events import Filter
 from sololine.core.access import Caller
 from sololine.core.errors import InvalidInput, NotAllowed, NotAuthenticated, SololineError
+from sololine.core.sentence import Sentence
 from sololine.web.auth import CallerOf, GatewayOf, authenticated_socket
+from sololine.web.language import LanguageOf, language_in
 from sololine.web.parameters import BotQuery
-from sololine.web.problems import body_of, status_of
+from sololine.web.problems import refusal
 from sololine.web.shapes import Events, Problem
 
 router = APIRouter(tags=["events"], responses={401: {"model": Problem}, 422: {"model": Problem}})
@@ -56,6 +57,7 @@ Types = Annotated[
 async def after(
     caller: CallerOf,
     gateway: GatewayOf,
+    language: LanguageOf,
     seq: Annotated[int, Query(alias="after", ge=0, le=_SEQ_MAX)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     wait: Annotated[float, Query(ge=0, le=30, description="Seconds to wait for one.")] = 0,
@@ -64,7 +66,12 @@ async def after(
 ) -> Events:
     """Read the tenant's events that come after `after`, in order, without gaps."""
     piece = await events.after(
-        gateway, caller, seq, limit=limit, wait_s=wait, wanted=Filter.of(bot, types or ())
+        gateway,
+        caller,
+        seq,
+        limit=limit,
+        wait_s=wait,
+        wanted=Filter.of(bot, types or (), language),
     )
     return Events.model_validate({"success": True, "events": piece.events, "last": piece.last})
 
@@ -76,12 +83,15 @@ async def follow(socket: WebSocket) -> None:
     try:
         _check_origin(socket)
         caller = await authenticated_socket(socket)
-        wanted = Filter.of(socket.query_params.get("botId"), socket.query_params.getlist("type"))
+        wanted = Filter.of(
+            socket.query_params.get("botId"),
+            socket.query_params.getlist("type"),
+            language_in(socket.scope),
+        )
         last = await events.last(gateway, caller)
         seq = _place(socket.query_params.get("after"), last)
     except SololineError as error:
-        body = body_of(error.code, error.message, error.fields())
-        await socket.send_denial_response(JSONResponse(body, status_of(error)))
+        await socket.send_denial_response(refusal(error, language_in(socket.scope)))
         return
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in _offered(socket) else None)
     telling = asyncio.create_task(_tell(socket, caller, seq, last, wanted))
@@ -115,9 +125,9 @@ async def _tell(socket: WebSocket, caller: Caller, seq: int, last: int, wanted: 
                 for text in piece:
                     await _send(socket, text)
     except _TooSlow:
-        await _close(socket, CLOSED_TOO_SLOW, "too slow; read the log from your last seq")
+        await _close(socket, CLOSED_TOO_SLOW, Sentence("too slow; read the log from your last seq"))
     except NotAuthenticated:
-        await _close(socket, CLOSED_KEY_REVOKED, "the key was revoked")
+        await _close(socket, CLOSED_KEY_REVOKED, Sentence("the key was revoked"))
     except _Left:
         pass
 
@@ -147,11 +157,11 @@ async def _send(socket: WebSocket, text: str) -> None:
         raise _Left from None
 
 
-async def _close(socket: WebSocket, code: int, reason: str) -> None:
+async def _close(socket: WebSocket, code: int, reason: Sentence) -> None:
     # Who does not read cannot take this either; the connection is dropped in the end.
     with contextlib.suppress(TimeoutError, RuntimeError):
         async with asyncio.timeout(SLOW_AFTER_S):
-            await socket.close(code, reason)
+            await socket.close(code, language_in(socket.scope).say(reason))
 
 
 def _check_origin(socket: WebSocket) -> None:
@@ -167,8 +177,10 @@ def _check_origin(socket: WebSocket) -> None:
     if origin in allowed or _server_of(origin) == socket.headers.get("host"):
         return
     raise NotAllowed(
-        "Pages of this origin may not follow the events. "
-        "Add the origin to SOLOLINE_ALLOWED_ORIGINS."
+        Sentence(
+            "Pages of this origin may not follow the events. Add the origin to "
+            "SOLOLINE_ALLOWED_ORIGINS."
+        )
     )
 
 
@@ -189,5 +201,7 @@ def _place(after: str | None, last: int) -> int:
         return last
     # The length first: Python refuses to read a number of thousands of digits.
     if not _DIGITS.fullmatch(after) or int(after) > _SEQ_MAX:
-        raise InvalidInput("The place to go on from is a whole number, 0 or more.", field="after")
+        raise InvalidInput(
+            Sentence("The place to go on from is a whole number, 0 or more."), field="after"
+        )
     return int(after)

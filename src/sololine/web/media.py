@@ -14,6 +14,7 @@ from sololine.actions.gateway import Gateway
 from sololine.core.errors import InvalidInput
 from sololine.core.media import Media
 from sololine.core.message_json import media_json
+from sololine.core.sentence import Sentence
 from sololine.web.auth import CallerOf, GatewayOf
 from sololine.web.drafts import whole_form
 from sololine.web.messages import FORM_SPARE_BYTES, pieces_of
@@ -96,7 +97,9 @@ async def upload(
             parts = whole_form(request, gateway.media_max_bytes)
             file = (await stack.enter_async_context(parts)).get("file")
             if not isinstance(file, UploadFile):
-                raise InvalidInput("The form has no file. Send it in the part file.", field="file")
+                raise InvalidInput(
+                    Sentence("The form has no file. Send it in the part file."), field="file"
+                )
             pieces = pieces_of(file)
             name, declared = name or file.filename or "", file.content_type or ""
         made = await media.upload(
@@ -151,4 +154,4 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
         async for piece in request.stream():
             yield piece
     except ClientDisconnect as error:
-        raise InvalidInput("The file did not come whole. Send it again.") from error
+        raise InvalidInput(Sentence("The file did not come whole. Send it again.")) from error

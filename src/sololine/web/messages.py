@@ -13,10 +13,12 @@ from sololine.actions import media, messages, sending
 from sololine.actions.gateway import Gateway
 from sololine.actions.messages import PAGE_MAX
 from sololine.actions.sending import Accepted
+from sololine.languages import Language
 from sololine.web import drafts
 from sololine.web.auth import CallerOf, GatewayOf
 from sololine.web.body_cap import MAX_BODY_BYTES
 from sololine.web.drafts import INLINE_MAX_BYTES, draft_of, read_form
+from sololine.web.language import LanguageOf
 from sololine.web.parameters import BotPath, UserQuery, named_user
 from sololine.web.shapes import UNREADABLE, Problem, Responses, Text
 from sololine.web.shapes.messages import MessagesPage, OneMessage
@@ -116,6 +118,7 @@ async def send(
     body: Annotated[AnyOutgoing, Body()],
     caller: CallerOf,
     gateway: GatewayOf,
+    language: LanguageOf,
     key: Key = None,
     wait: Wait = 0,
     user: UserQuery = None,
@@ -133,7 +136,7 @@ async def send(
         key=key,
         wait_s=wait,
     )
-    return _answer(accepted)
+    return _answer(accepted, language)
 
 
 @_form.post("", status_code=202, include_in_schema=False)
@@ -142,6 +145,7 @@ async def send_form(
     request: Request,
     caller: CallerOf,
     gateway: GatewayOf,
+    language: LanguageOf,
     key: Key = None,
     wait: Wait = 0,
     user: UserQuery = None,
@@ -169,7 +173,7 @@ async def send_form(
             wait_s=wait,
             attached=attached,
         )
-    return _answer(accepted)
+    return _answer(accepted, language)
 
 
 # What is shown is made by `message_json`; to read it into shapes and write it again would make
@@ -181,6 +185,7 @@ async def page(
     bot: BotPath,
     caller: CallerOf,
     gateway: GatewayOf,
+    language: LanguageOf,
     chat: Annotated[Text | None, Query(max_length=64)] = None,
     before: Annotated[int | None, Query(ge=0, le=2**53)] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
@@ -190,9 +195,8 @@ async def page(
     found = await messages.page(
         gateway, caller, bot, user=named_user(user), chat=chat, before=before, limit=limit
     )
-    return JSONResponse(
-        {"success": True, "messages": found.messages, "nextBefore": found.next_before}
-    )
+    told = [messages.said(each, language) for each in found.messages]
+    return JSONResponse({"success": True, "messages": told, "nextBefore": found.next_before})
 
 
 @_read.get("/{messageId}", response_model=OneMessage)
@@ -201,11 +205,12 @@ async def one(
     message: MessagePath,
     caller: CallerOf,
     gateway: GatewayOf,
+    language: LanguageOf,
     user: UserQuery = None,
 ) -> Response:
     """Show one message."""
     found = await messages.one(gateway, caller, bot, message, user=named_user(user))
-    return JSONResponse({"success": True, "message": found})
+    return JSONResponse({"success": True, "message": messages.said(found, language)})
 
 
 for part in (_json, _form, _read):
@@ -218,9 +223,9 @@ async def pieces_of(file: UploadFile) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _answer(accepted: Accepted) -> Response:
+def _answer(accepted: Accepted, language: Language) -> Response:
     return JSONResponse(
-        {"success": True, "message": accepted.message},
+        {"success": True, "message": messages.said(accepted.message, language)},
         200 if accepted.settled else 202,
         {"Idempotency-Replayed": "true"} if accepted.replayed else None,
     )

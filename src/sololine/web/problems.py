@@ -13,6 +13,10 @@ from starlette.exceptions import HTTPException
 
 from sololine.core import errors
 from sololine.core.advance import rfc3339
+from sololine.core.sentence import Sentence
+from sololine.languages import Language
+from sololine.web.language import language_of, mark
+from sololine.web.objections import objection
 from sololine.web.shapes import camel
 
 log = structlog.get_logger()
@@ -32,12 +36,12 @@ STATUS: Final[Mapping[type[errors.SololineError], int]] = {
 
 _NO_JSON: Final = (
     "invalid_json",
-    "The body is not valid JSON. Send one JSON object, UTF-8 encoded.",
+    Sentence("The body is not valid JSON. Send one JSON object, UTF-8 encoded."),
 )
 _HTTP_CODES: Final = {
     400: _NO_JSON,  # the framework's word for bytes that are no text, or nested without end
-    404: ("not_found", "There is nothing at this address. See /docs for what there is."),
-    405: ("method_not_allowed", "This address does not know that method. See /docs."),
+    404: ("not_found", Sentence("There is nothing at this address. See /docs for what there is.")),
+    405: ("method_not_allowed", Sentence("This address does not know that method. See /docs.")),
 }
 _BODY_TOO_LARGE: Final = 413
 
@@ -61,43 +65,71 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
 
 
-async def _refused(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, errors.SololineError)  # noqa: S101 — registered for these only
+def refusal(error: errors.SololineError, language: Language) -> JSONResponse:
+    """The answer to what was refused."""
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, errors.NotAuthenticated) else None
-    return JSONResponse(
-        body_of(error.code, error.message, error.fields()), status_of(error), headers
-    )
+    body = body_of(error.code, language.say(error.message), error.fields())
+    return JSONResponse(body, status_of(error), headers)
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.SololineError)  # noqa: S101 — registered for these only
+    return refusal(error, language_of(request))
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """Name the first wrong field; what was sent is not repeated, since it may be a secret."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 — registered for these only
     first = error.errors()[0]
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
+    language = language_of(request)
     if first["type"] == "json_invalid":
-        return JSONResponse(body_of(*_NO_JSON), 400)
+        code, sentence = _NO_JSON
+        return JSONResponse(body_of(code, language.say(sentence)), 400)
     field = ".".join(place)
-    reason = first["msg"][:1].lower() + first["msg"][1:]
-    where = f"The field {field} is wrong: " if field else "The request body is wrong: "
-    body = body_of("invalid_input", f"{where}{reason}. See /docs for what is expected.")
+    body = body_of("invalid_input", language.say(_wrong(field, objection(first))))
     if field:
         body["field"] = field
     return JSONResponse(body, 422)
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+def _wrong(field: str, reason: Sentence) -> Sentence:
+    if not field:
+        return Sentence(
+            "The request body is wrong: {reason}. See /docs for what is expected.", reason=reason
+        )
+    return Sentence(
+        "The field {field} is wrong: {reason}. See /docs for what is expected.",
+        field=field,
+        reason=reason,
+    )
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 — registered for these only
     other = "body_too_large" if error.status_code == _BODY_TOO_LARGE else "http_error"
-    code, message = _HTTP_CODES.get(error.status_code, (other, str(error.detail)))
-    return JSONResponse(body_of(code, message), error.status_code, error.headers)
+    detail: Any = error.detail
+    if not isinstance(detail, Sentence):  # the framework's own words, for developers
+        detail = Sentence(
+            "This request cannot be answered (HTTP {status}). See /docs.", status=error.status_code
+        )
+    code, sentence = _HTTP_CODES.get(error.status_code, (other, detail))
+    body = body_of(code, language_of(request).say(sentence))
+    return JSONResponse(body, error.status_code, error.headers)
 
 
 async def _fault(request: Request, error: Exception) -> JSONResponse:
     """A fault of ours goes out bare, with an id that leads to the log."""
     trace = secrets.token_hex(8)
     log.error("fault", exc_info=error, trace=trace, route=request.url.path[:40])
-    message = f"Something failed on our side. Tell the operator this id: {trace}."
-    return JSONResponse(body_of("internal_error", message, {"trace": trace}), 500)
+    language = language_of(request)
+    sentence = Sentence(
+        "Something failed on our side. Tell the operator this id: {trace}.", trace=trace
+    )
+    body = body_of("internal_error", language.say(sentence), {"trace": trace})
+    answer = JSONResponse(body, 500)
+    mark(answer.headers, language)  # faults are answered outside of all else
+    return answer
 
 
 def _shown(value: Any) -> Any:

@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope
 
 from sololine.actions.gateway import Gateway
 from sololine.web.auth import authenticate_first, gateway_of
+from sololine.web.body_cap import too_large
 
 _READ_AWAY_BYTES: Final = 16 * 2**20
 _FORM: Final = "multipart/form-data"
@@ -57,7 +58,7 @@ def capped(receive: Receive, max_bytes: int) -> Receive:
             seen += len(message.get("body", b""))
         raise HTTPException(
             413,
-            f"The body is larger than {max_bytes} bytes. Send less in one request.",
+            too_large(max_bytes),
             {"Connection": "close"},
         )
 

@@ -1,19 +1,20 @@
-"""Values as their JSON shapes."""
+"""Values as their JSON shapes, in the language of whoever reads them."""
 
 from datetime import datetime
 
 from sololine.actions.bots import BotWithSession
 from sololine.core.session import Session, State
+from sololine.languages import Language
 from sololine.web.shapes import BotShape, ConnectionShape
 
 
-def connection(session: Session, now: datetime) -> ConnectionShape:
+def connection(session: Session, now: datetime, language: Language) -> ConnectionShape:
     """A session as its owner sees it."""
     window, end = session.window(now), session.end
     return ConnectionShape(
         state=session.state,
         end_reason=end.reason if end else None,
-        remedy=end.reason.remedy if end else None,
+        remedy=language.say(end.reason.remedy) if end else None,
         until=end.until if end else None,
         since=session.since,
         connected_at=session.connected_at,
@@ -21,7 +22,7 @@ def connection(session: Session, now: datetime) -> ConnectionShape:
     )
 
 
-def bot(found: BotWithSession) -> BotShape:
+def bot(found: BotWithSession, language: Language) -> BotShape:
     """A bot as its owner sees it."""
     session = found.session
     connected = session.state is State.CONNECTED
@@ -35,6 +36,6 @@ def bot(found: BotWithSession) -> BotShape:
         setup_step=found.bot.setup.value,
         whatsapp_connected=connected,
         phone_number=session.device.number.e164 if session.device else None,
-        connection=connection(session, found.now),
+        connection=connection(session, found.now, language),
         created_at=found.bot.created_at,
     )

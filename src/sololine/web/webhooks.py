@@ -6,8 +6,10 @@ from fastapi import APIRouter, Path, Query
 
 from sololine.actions import webhooks
 from sololine.actions.webhooks import PAGE_MAX, Changes
+from sololine.core.sentence import Sentence
 from sololine.core.webhook import Delivery, DeliveryState, Webhook
 from sololine.web.auth import CallerOf, GatewayOf
+from sololine.web.language import LanguageOf
 from sololine.web.parameters import named_user
 from sololine.web.shapes import UNREADABLE, Problem, Responses, Success, Text
 from sololine.web.shapes.webhooks import (
@@ -79,10 +81,12 @@ async def change(
 
 
 @router.delete("/{webhookId}", responses=_GONE)
-async def delete(webhook: WebhookPath, caller: CallerOf, gateway: GatewayOf) -> Success:
+async def delete(
+    webhook: WebhookPath, caller: CallerOf, gateway: GatewayOf, language: LanguageOf
+) -> Success:
     """Delete a webhook; what waits for it is not sent any more."""
     await webhooks.delete(gateway, caller, webhook)
-    return Success(message="The webhook was deleted.")
+    return Success(message=language.say(Sentence("The webhook was deleted.")))
 
 
 @router.post("/{webhookId}/pause", responses=_GONE)
@@ -115,10 +119,14 @@ async def rotate(
 
 
 @router.post("/{webhookId}/test", status_code=202, responses=_GONE)
-async def test(webhook: WebhookPath, caller: CallerOf, gateway: GatewayOf) -> Success:
+async def test(
+    webhook: WebhookPath, caller: CallerOf, gateway: GatewayOf, language: LanguageOf
+) -> Success:
     """Send a `webhook.tested` event there."""
     await webhooks.test(gateway, caller, webhook)
-    return Success(message="A test is on its way. Look at the webhook's deliveries.")
+    return Success(
+        message=language.say(Sentence("A test is on its way. Look at the webhook's deliveries."))
+    )
 
 
 @router.get("/{webhookId}/deliveries", responses=_GONE)

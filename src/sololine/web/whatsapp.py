@@ -9,9 +9,12 @@ from fastapi.responses import JSONResponse
 from sololine.actions import sessions
 from sololine.actions.sessions import Check, Connecting
 from sololine.core.linking import Code, Method, Window
+from sololine.core.sentence import Sentence
 from sololine.core.session import State
+from sololine.languages import Language
 from sololine.web import qr
 from sololine.web.auth import CallerOf, GatewayOf
+from sololine.web.language import LanguageOf
 from sololine.web.parameters import BotPath, BotQuery, UserQuery, named_user
 from sololine.web.shapes import (
     UNREADABLE,
@@ -39,16 +42,19 @@ router = APIRouter(
 )
 
 _REFUSALS: Final[Responses] = {404: {"model": Problem}, 409: {"model": Problem}}
+_AVAILABLE: Final = Sentence("WhatsApp number available for connection")
 _PRIVATE: Final = {"Cache-Control": "no-store"}
 
 
 @router.post("/validate-connection", responses={**UNREADABLE, **_REFUSALS})
-async def validate_connection(body: Validation, caller: CallerOf, gateway: GatewayOf) -> Available:
+async def validate_connection(
+    body: Validation, caller: CallerOf, gateway: GatewayOf, language: LanguageOf
+) -> Available:
     """Ask whether a bot could connect now, and whether a number is free for it."""
     await sessions.validate(
         gateway, caller, body.bot_id, user=named_user(body.user_id), number=body.phone_number
     )
-    return Available()
+    return Available(message=language.say(_AVAILABLE))
 
 
 @router.post(
@@ -62,6 +68,7 @@ async def connect(
     caller: CallerOf,
     gateway: GatewayOf,
     request: Request,
+    language: LanguageOf,
     body: Annotated[Connect | None, Body()] = None,
 ) -> ConnectingShape | Response:
     """Connect a bot: a fresh QR for a new one, a choice for a linked one."""
@@ -79,13 +86,19 @@ async def connect(
         validate_only=body.validate_only,
     )
     if body.validate_only:
-        return JSONResponse(Available().model_dump(by_alias=True))
-    return _connecting(connecting, door=request.url.path.rsplit("/connect/", 1)[0])
+        available = Available(message=language.say(_AVAILABLE))
+        return JSONResponse(available.model_dump(by_alias=True))
+    return _connecting(connecting, language, door=request.url.path.rsplit("/connect/", 1)[0])
 
 
 @router.post("/switch/{botId}", status_code=202, responses={**UNREADABLE, **_REFUSALS})
 async def switch(
-    bot: BotPath, body: Switch, caller: CallerOf, gateway: GatewayOf, request: Request
+    bot: BotPath,
+    body: Switch,
+    caller: CallerOf,
+    gateway: GatewayOf,
+    language: LanguageOf,
+    request: Request,
 ) -> ConnectingShape:
     """Show a QR instead of a pairing code, or the other way round, while the window is open."""
     connecting = await sessions.switch(
@@ -96,30 +109,7 @@ async def switch(
         method=body.method,
         number=body.phone_number,
     )
-    return _connecting(connecting, door=request.url.path.rsplit("/switch/", 1)[0])
-
-
-def _connecting(connecting: Connecting, *, door: str) -> ConnectingShape:
-    window = connecting.window
-    return ConnectingShape(
-        bot_id=connecting.bot.id,
-        status=State.CONNECTING
-        if connecting.session.state is State.DISCONNECTED
-        else connecting.session.state,
-        message="Scan the QR with the phone within five minutes."
-        if window and window.method is Method.QR
-        else "Type the code into the phone within five minutes."
-        if window
-        else "The bot is connecting with its existing session.",
-        uses_existing_session=window is None,
-        method=window.method if window else None,
-        window_ends_at=window.ends_at if window else None,
-        auto_restart=window is not None and window.restarts > 0,
-        qr_url=f"{door}/qr/{connecting.bot.id}" if window else None,
-        will_replace=BotName(bot_id=connecting.evicts.id, bot_name=connecting.evicts.name)
-        if connecting.evicts
-        else None,
-    )
+    return _connecting(connecting, language, door=request.url.path.rsplit("/switch/", 1)[0])
 
 
 @router.post("/disconnect/{botId}", responses={**UNREADABLE, **_REFUSALS})
@@ -127,6 +117,7 @@ async def disconnect(
     bot: BotPath,
     caller: CallerOf,
     gateway: GatewayOf,
+    language: LanguageOf,
     body: Annotated[Disconnect | None, Body()] = None,
 ) -> Disconnected:
     """Disconnect a bot: its session ends, its number is free, everyone who listens is told."""
@@ -138,9 +129,11 @@ async def disconnect(
         bot_id=session.bot,
         status=session.state,
         number_freed=session.device is None,
-        message="The bot is disconnected."
-        if session.state is State.DISCONNECTED
-        else "The bot is being disconnected.",
+        message=language.say(
+            Sentence("The bot is disconnected.")
+            if session.state is State.DISCONNECTED
+            else Sentence("The bot is being disconnected.")
+        ),
     )
 
 
@@ -176,6 +169,7 @@ async def show_qr(
 async def session_check(
     caller: CallerOf,
     gateway: GatewayOf,
+    language: LanguageOf,
     user: UserQuery = None,
     bot: BotQuery = None,
 ) -> SessionCheck:
@@ -184,7 +178,7 @@ async def session_check(
     refusal = checked.refusal
     return SessionCheck(
         can_connect=refusal is None,
-        reason=refusal.message if refusal else None,
+        reason=language.say(refusal.message) if refusal else None,
         error=refusal.code if refusal else None,
         existing_connection=_existing(checked),
         stats=StatsShape(
@@ -198,15 +192,50 @@ async def session_check(
 
 
 @router.post("/session-check")
-async def resolve_conflicts(caller: CallerOf, gateway: GatewayOf) -> Resolution:
+async def resolve_conflicts(
+    caller: CallerOf, gateway: GatewayOf, language: LanguageOf
+) -> Resolution:
     """Resolve conflicts now: log out devices that lost their number and still stand on a phone."""
     resolved, left = await sessions.resolve(gateway, caller)
     return Resolution(
         resolved=resolved,
         left=left,
-        message="There are no conflicts."
-        if resolved == left == 0
-        else f"{resolved} resolved, {left} left; those are tried again by themselves.",
+        message=language.say(
+            Sentence("There are no conflicts.")
+            if resolved == left == 0
+            else Sentence(
+                "{resolved} resolved, {left} left; those are tried again by themselves.",
+                resolved=resolved,
+                left=left,
+            )
+        ),
+    )
+
+
+def _what_to_do(window: Window | None) -> Sentence:
+    if window is None:
+        return Sentence("The bot is connecting with its existing session.")
+    if window.method is Method.QR:
+        return Sentence("Scan the QR with the phone within five minutes.")
+    return Sentence("Type the code into the phone within five minutes.")
+
+
+def _connecting(connecting: Connecting, language: Language, *, door: str) -> ConnectingShape:
+    window = connecting.window
+    return ConnectingShape(
+        bot_id=connecting.bot.id,
+        status=State.CONNECTING
+        if connecting.session.state is State.DISCONNECTED
+        else connecting.session.state,
+        message=language.say(_what_to_do(window)),
+        uses_existing_session=window is None,
+        method=window.method if window else None,
+        window_ends_at=window.ends_at if window else None,
+        auto_restart=window is not None and window.restarts > 0,
+        qr_url=f"{door}/qr/{connecting.bot.id}" if window else None,
+        will_replace=BotName(bot_id=connecting.evicts.id, bot_name=connecting.evicts.name)
+        if connecting.evicts
+        else None,
     )
 
 

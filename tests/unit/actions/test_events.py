@@ -9,6 +9,7 @@ from sololine.core.content import Text
 from sololine.core.events import Event, EventType
 from sololine.core.ids import DEFAULT_TENANT, BotId, ChatRef, MessageId
 from sololine.core.message import Message, Origin, Status
+from sololine.languages import Language
 from sololine.store.transaction import Transaction
 from tests.sql import by_hand, seen
 from tests.unit.scenes import KEY_CALLER, PATIENCE_S, STRANGER, connect, new_bot
@@ -65,6 +66,32 @@ async def test_a_reader_that_waits_gets_the_event_when_it_happens(gateway: Gatew
 
 async def test_a_reader_that_waits_in_vain_gets_nothing(gateway: Gateway) -> None:
     assert (await events.after(gateway, KEY_CALLER, 0, limit=10, wait_s=0.01)).events == []
+
+
+async def test_remedies_are_read_in_the_readers_language_whatever_words_the_log_has(
+    gateway: Gateway,
+) -> None:
+    ended, failed = EventType.SESSION_DISCONNECTED, EventType.MESSAGE_FAILED
+    happened = [
+        Event(type=ended, data={"reason": "unlinked", "remedy": "As an earlier version said it."}),
+        Event(type=failed, data={"reason": "unlinked", "remedy": "Likewise."}),
+        Event(type=ended, data={"reason": "of a later version", "remedy": "Wait."}),
+        Event(type=ended),
+    ]
+    await gateway.store.run(lambda tx: tx.events.append(DEFAULT_TENANT, None, *happened))
+
+    wanted = Filter(language=Language.PORTUGUESE)
+    piece = await events.after(gateway, KEY_CALLER, 0, limit=10, wanted=wanted)
+
+    assert [event["data"].get("remedy") for event in piece.events] == [
+        "Conecte o bot de novo e escaneie um novo QR.",
+        (
+            "O bot foi desvinculado antes do envio desta mensagem. "
+            "Vincule-o e envie a mensagem de novo."
+        ),
+        "Wait.",
+        None,
+    ]
 
 
 async def test_another_tenant_reads_its_own_log(gateway: Gateway) -> None:
@@ -148,7 +175,7 @@ async def test_the_chats_of_a_piece_are_looked_up_at_once(gateway: Gateway) -> N
     with seen(gateway.store) as sight:
 
         async def look(tx: Transaction) -> list[dict[str, Any]]:
-            return await events.shown(tx, logged)
+            return await events.shown(tx, logged, Language.ENGLISH)
 
         told = await gateway.store.run(look)
     assert [one["typing"]["chat"] for one in told if "typing" in one][-1] == BEA

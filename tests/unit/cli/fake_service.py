@@ -17,11 +17,13 @@ class FakeService:
     Attributes:
         asked: method, path, query and body of every request, in order.
         keys: the `x-api-key` of every request.
+        languages: the `Accept-Language` of every request.
     """
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, dict[str, str], Any]] = []
         self.keys: list[str | None] = []
+        self.languages: list[str | None] = []
         self._answers: defaultdict[tuple[str, str], list[tuple[int, bytes]]] = defaultdict(list)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -63,6 +65,7 @@ class FakeService:
                 query = dict(parse_qsl(url.query))
                 service.asked.append((self.command, url.path, query, body))
                 service.keys.append(self.headers.get("x-api-key"))
+                service.languages.append(self.headers.get("accept-language"))
                 told = service._answers[self.command, url.path]
                 status, raw = (told.pop(0) if len(told) > 1 else told[0]) if told else (404, b"")
                 self.send_response(status)

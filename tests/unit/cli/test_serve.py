@@ -14,7 +14,7 @@ from tests.unit.cli.conftest import Run
     ("name", "value", "says"),
     [
         ("SOLOLINE_PORT", "eighty", "SOLOLINE_PORT is wrong: input should be a valid integer"),
-        ("SOLOLINE_ONLY", "api", "SOLOLINE_ONLY is wrong: input should be 'all', 'web' or 'lines'"),
+        ("SOLOLINE_ONLY", "api", "SOLOLINE_ONLY is wrong: input should be one of these: 'all'"),
         ("SOLOLINE_REGION", "UK", "SOLOLINE_REGION is wrong: write the country with its two"),
     ],
 )

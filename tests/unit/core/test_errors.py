@@ -42,13 +42,16 @@ from sololine.core.errors import (
     WebhookNotFound,
 )
 from sololine.core.ids import BotId
+from sololine.core.sentence import Sentence
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EXAMPLES: list[SololineError] = [
-    InvalidInput("The name is too long. Send at most 64 characters."),
-    InvalidNumber("The number is too short. Send the country code too.", field="phoneNumber"),
+    InvalidInput(Sentence("The name is too long. Send at most 64 characters.")),
+    InvalidNumber(
+        Sentence("The number is too short. Send the country code too."), field="phoneNumber"
+    ),
     BotNotFound("bot_x"),
-    NotAllowed("This key may only read. Use another key."),
+    NotAllowed(Sentence("This key may only read. Use another key.")),
     UserMismatch(),
     NotAuthenticated(),
     AlreadyConnected(connected_at=NOW),
@@ -59,10 +62,10 @@ EXAMPLES: list[SololineError] = [
     StillLinked(),
     NoCode(preparing=True),
     NoCode(preparing=False),
-    UrlNotAllowed("No.", field="url"),
-    UrlUnreachable("No.", field="url"),
+    UrlNotAllowed(Sentence("No."), field="url"),
+    UrlUnreachable(Sentence("No."), field="url"),
     MediaTooLarge(max_bytes=10),
-    MediaUnsuitable("No.", mime_type="image/png"),
+    MediaUnsuitable(Sentence("No."), mime_type="image/png"),
     MessageNotFound(),
     MessageNotFound(field="replyTo"),
     MediaNotFound(),
@@ -79,7 +82,7 @@ EXAMPLES: list[SololineError] = [
     IdempotencyMismatch(),
     WebhookNotFound(),
     DeliveryNotFound(),
-    TooMany("webhooks", 20),
+    TooMany(Sentence("There are 20 webhooks already."), limit=20),
 ]
 ANY = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 
@@ -127,17 +130,17 @@ def test_the_fields_of_an_error_are_named_as_in_python(error: SololineError) -> 
 
 
 def test_invalid_input_names_the_field_when_it_is_known() -> None:
-    assert InvalidInput("No.", field="name").fields() == {"field": "name"}
-    assert InvalidInput("No.").fields() == {}
+    assert InvalidInput(Sentence("No."), field="name").fields() == {"field": "name"}
+    assert InvalidInput(Sentence("No.")).fields() == {}
 
 
 def test_a_bot_that_is_not_found_is_quoted_but_not_at_any_length() -> None:
-    assert len(BotNotFound("x" * 10_000).message) < 200
+    assert len(BotNotFound(Sentence("x") * 10_000).message) < 200
 
 
 def test_a_missing_key_says_where_to_send_it_unless_there_is_more_to_say() -> None:
     assert "x-api-key" in NotAuthenticated().message
-    assert NotAuthenticated("The key was revoked.").message == "The key was revoked."
+    assert NotAuthenticated(Sentence("The key was revoked.")).message == "The key was revoked."
 
 
 def test_the_three_refusals_before_a_qr_say_so_for_programs() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sololine.core.sentence import Sentence
 from sololine.engine import loopback
 from sololine.engine.library import LibraryMissing
 from sololine.engine.loopback import (
@@ -56,7 +57,7 @@ def test_other_machines_are_told_why_not(
 
 def test_without_the_library_one_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
-        raise LibraryMissing("neonize is not installed")
+        raise LibraryMissing(Sentence("neonize is not installed"))
 
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")

@@ -1,7 +1,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -15,11 +15,15 @@ from websockets.typing import Origin, Subprotocol
 
 from sololine.actions import events as log
 from sololine.actions.gateway import Gateway
+from sololine.clock import ManualClock
+from sololine.core.advance import Looked
+from sololine.core.ids import DEFAULT_TENANT
+from sololine.core.linking import WINDOW
 from sololine.web import events
 from sololine.web.app import create_app
 from sololine.web.auth import KEY_PROTOCOL, Keyring
 from tests.unit.scenes import connect as connect_bot
-from tests.unit.scenes import new_bot, until
+from tests.unit.scenes import move, new_bot, until
 from tests.unit.web.door import KEY
 
 ALLOWED = "https://dashboard.example.com"
@@ -105,6 +109,40 @@ async def test_a_browser_offers_its_key_as_a_subprotocol(server: str) -> None:
 async def test_the_key_may_be_a_bearer_token(server: str) -> None:
     async with listening(server, headers={"Authorization": f"Bearer {KEY}"}) as socket:
         assert (await next_of(socket))["type"] == "stream.opened"
+
+
+async def test_a_follower_reads_remedies_in_its_own_language(
+    server: str, gateway: Gateway, clock: ManualClock
+) -> None:
+    """Also when another one reads the same events at the same time."""
+    bot = await new_bot(gateway)
+    await connect_bot(gateway, bot)
+    query = "?type=session.disconnected"
+    languages = ("es", "id")
+    async with AsyncExitStack() as stack:
+        sockets = [
+            await stack.enter_async_context(
+                listening(server, query, headers={"x-api-key": KEY, "Accept-Language": language})
+            )
+            for language in languages
+        ]
+        for socket in sockets:
+            await next_of(socket)
+        clock.advance(WINDOW)
+        await move(gateway.store, bot, Looked())
+        await gateway.tell(DEFAULT_TENANT, bot)
+        spanish, indonesian = [(await next_of(socket))["data"] for socket in sockets]
+
+    assert spanish["reason"] == indonesian["reason"] == "window_over"
+    assert spanish["remedy"].startswith("Conecta el bot de nuevo")
+    assert indonesian["remedy"].startswith("Hubungkan bot lagi")
+
+
+async def test_who_may_not_follow_is_told_so_in_its_own_language(server: str) -> None:
+    status, told = await refused(server, headers={"Accept-Language": "pt"})
+
+    assert status == 401
+    assert told["message"] == "Envie sua chave de API no cabeçalho x-api-key."
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": "sl_wrong"}])

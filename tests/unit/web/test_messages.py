@@ -178,6 +178,12 @@ async def test_wait_answers_with_what_became_of_the_message(
     assert [each["status"] for each in told] == ["sent", "failed", "uncertain"]
     assert [each["reason"] for each in told] == [None, "not_on_whatsapp", None]
     assert "country code" in told[1]["remedy"]
+    spanish = {"Accept-Language": "es"}
+    failed = await door.get(f"/v1/bots/{bot}/messages/{told[1]['id']}", headers=spanish)
+    listed = await door.get(f"/v1/bots/{bot}/messages", headers=spanish)
+    remedy = "Este número no está en WhatsApp. Revísalo, incluido el código de país."
+    assert failed.json()["message"]["remedy"] == remedy
+    assert [each["remedy"] for each in listed.json()["messages"]] == [None, remedy, None]
     patience = await door.post(f"/v1/bots/{bot}/messages?wait=0.05", json=HOLA)
     assert (patience.status_code, patience.json()["message"]["status"]) == (202, "queued")
 

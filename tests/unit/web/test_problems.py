@@ -10,29 +10,31 @@ from starlette.exceptions import HTTPException
 
 from sololine.core import errors
 from sololine.core.ids import BotId
-from sololine.web.problems import body_of, install, status_of
+from sololine.core.sentence import Sentence
+from sololine.languages import Language
+from sololine.web.problems import body_of, install, refusal, status_of
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 ONE_OF_EACH: list[errors.SololineError] = [
-    errors.InvalidInput("wrong", field="name"),
-    errors.InvalidNumber("wrong"),
-    errors.NotFound("gone"),
+    errors.InvalidInput(Sentence("The file is empty. Send one with bytes in it."), field="media"),
+    errors.InvalidNumber(Sentence("The number is too short. {remedy}", remedy="+447700900123")),
+    errors.NotFound(Sentence("There is no such bot. List your bots to find its id.")),
     errors.BotNotFound("bot_x"),
     errors.NotAuthenticated(),
-    errors.NotAllowed("no"),
+    errors.NotAllowed(Sentence("You can only act for yourself. Send your own id as userId.")),
     errors.UserMismatch(),
-    errors.Conflict("not now"),
+    errors.Conflict(Sentence("The bot is being disconnected.")),
     errors.AlreadyConnected(connected_at=NOON),
     errors.LinkingPending(ends_at=NOON, seconds_left=7),
     errors.NumberTaken(),
     errors.OtherNumberLinked(),
     errors.StillLinked(),
     errors.NoCode(preparing=True),
-    errors.UrlNotAllowed("No.", field="url"),
-    errors.UrlUnreachable("No.", field="url"),
+    errors.UrlNotAllowed(Sentence("The URL must begin with https:// or http://."), field="url"),
+    errors.UrlUnreachable(Sentence("The server did not answer in time."), field="url"),
     errors.MediaTooLarge(max_bytes=10),
-    errors.MediaUnsuitable("No.", mime_type="image/png"),
+    errors.MediaUnsuitable(Sentence("Send a smaller one."), mime_type="image/png"),
     errors.MessageNotFound(),
     errors.MediaNotFound(),
     errors.NotOnWhatsApp(),
@@ -48,7 +50,10 @@ ONE_OF_EACH: list[errors.SololineError] = [
     errors.IdempotencyMismatch(),
     errors.WebhookNotFound(),
     errors.DeliveryNotFound(),
-    errors.TooMany("webhooks", 20),
+    errors.TooMany(
+        Sentence("There are {limit} webhooks already. Delete one that you need no more.", limit=20),
+        limit=20,
+    ),
 ]
 STATUS = {
     errors.InvalidInput: 422,
@@ -112,6 +117,20 @@ def test_the_fields_of_an_error_are_camel_case_with_utc_instants_at_every_depth(
     }
 
 
+@pytest.mark.parametrize("language", [Language.SPANISH, Language.PORTUGUESE, Language.INDONESIAN])
+@pytest.mark.parametrize("error", ONE_OF_EACH, ids=lambda error: error.code)
+def test_every_error_is_told_in_the_readers_language(
+    error: errors.SololineError, language: Language
+) -> None:
+    told, english = (
+        json.loads(bytes(refusal(error, each).body)) for each in (language, Language.ENGLISH)
+    )
+
+    assert english.pop("message") == error.message
+    assert told.pop("message") != error.message
+    assert told == english
+
+
 @pytest.fixture
 def failing() -> FastAPI:
     """An application of ours whose routes fail in one way each."""
@@ -164,7 +183,11 @@ async def test_what_the_framework_refuses_has_our_shape_too(failing: FastAPI) ->
     assert wrong_verb.headers["allow"] == "GET"
     assert (teapot.status_code, teapot.json()) == (
         418,
-        {"success": False, "error": "http_error", "message": "I am a teapot."},
+        {
+            "success": False,
+            "error": "http_error",
+            "message": "This request cannot be answered (HTTP 418). See /docs.",
+        },
     )
 
 

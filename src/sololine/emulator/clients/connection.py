@@ -11,6 +11,7 @@ import logging
 import os
 from typing import Final, assert_never
 
+from sololine.core.sentence import Sentence
 from sololine.emulator.clients import queries, stanzas
 from sololine.emulator.clients.channel import Channel
 from sololine.emulator.clients.transport import ConnectionEnded
@@ -272,7 +273,7 @@ class Connection:
         if pairing is None or pairing.offer is None:
             return
         if node.text("type") == "error":
-            self._exchange.decline(pairing, "it refused the account's signature")
+            self._exchange.decline(pairing, Sentence("it refused the account's signature"))
             return
         account = self._exchange.world.account(pairing.offer.key.number)
         signed = node.need("pair-device-sign", "device-identity").data

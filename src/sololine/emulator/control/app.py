@@ -42,6 +42,7 @@ from sololine.emulator.faults import fault_from, words_for
 from sololine.emulator.people.accounts import Companion
 from sololine.emulator.phones.phone import Phone
 from sololine.emulator.server import Emulator
+from sololine.languages import Language, negotiated
 from sololine.wire.jid import Jid
 
 STATUS: Final[dict[type[Refused], HTTPStatus]] = {
@@ -176,10 +177,11 @@ def _linked(jid: Jid) -> dict[str, Any]:
     return {"jid": str(jid), "number": jid.user, "device": jid.device}
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, Refused):
         raise error
-    return _problem(STATUS[type(error)], error.code, str(error))
+    language = negotiated(request.headers.get("accept-language"), Language.ENGLISH)
+    return _problem(STATUS[type(error)], error.code, language.say(error.sentence))
 
 
 async def _bad_body(_: Request, error: Exception) -> Response:

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sololine.core.sentence import Sentence
 from sololine.emulator.control import bodies
 from sololine.emulator.control.orders import MAX_FILE, Desk, message_from
 from sololine.emulator.errors import InvalidLetter, UnknownMedia
@@ -119,7 +120,7 @@ class LetterRoutes:
             letter = letter_of(phone, letter_id)
             author = world.find(letter.sender)
             if author is None:
-                raise InvalidLetter("the writer of that letter is no more")
+                raise InvalidLetter(Sentence("the writer of that letter is no more"))
             own = author.number == phone.number
             target = Target(id=letter.id, chat=letter.chat, author=author.lid_jid(), own=own)
             return target, letter.message
@@ -144,7 +145,7 @@ def chat_named(emulator: Emulator, name: str) -> Jid:
         server = GROUP_SERVER if name in emulator.exchange.world.groups else USER_SERVER
         return Jid(name.removeprefix("+"), server)
     except WireError:
-        raise InvalidLetter("a chat is a number, a group's id or an address") from None
+        raise InvalidLetter(Sentence("a chat is a number, a group's id or an address")) from None
 
 
 def letter_of(phone: Phone, letter_id: str) -> Letter:
@@ -156,7 +157,7 @@ def letter_of(phone: Phone, letter_id: str) -> Letter:
     for letter in (*phone.inbox, *phone.sent):
         if letter.id == letter_id:
             return letter
-    raise InvalidLetter("the phone has no letter of this id; see its inbox")
+    raise InvalidLetter(Sentence("the phone has no letter of this id; see its inbox"))
 
 
 def letters_after(inbox: Sequence[Letter], letter_id: str) -> Sequence[Letter]:

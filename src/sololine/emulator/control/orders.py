@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from sololine.core.sentence import Sentence
 from sololine.emulator.errors import InvalidLetter
 from sololine.emulator.phones import letters
 from sololine.emulator.phones.letters import Contact, Message, Place, Target, e2e
@@ -87,8 +88,8 @@ def message_from(words: Words, desk: Desk) -> Message:
     message = _file(kind, words, desk) if kind in _FILES else _plain(kind, words, desk)
     try:
         return _framed(message, words, desk)
-    except ValueError as error:
-        raise InvalidLetter(str(error)) from error
+    except letters.Unsuited as error:
+        raise InvalidLetter(error.sentence) from error
 
 
 def _plain(kind: str, words: Words, desk: Desk) -> Message:
@@ -115,13 +116,15 @@ def _plain(kind: str, words: Words, desk: Desk) -> Message:
         case "raw":
             return _raw(words)
         case _:
-            raise InvalidLetter(f"a message needs a type, one of: {', '.join(_TYPES)}")
+            raise InvalidLetter(
+                Sentence("a message needs a type, one of: {types}", types=", ".join(_TYPES))
+            )
 
 
 def _file(kind: str, words: Words, desk: Desk) -> Message:
     content = _bytes(words, "data")
     if len(content) > MAX_FILE:
-        raise InvalidLetter(f"a file may have {MAX_FILE} bytes at most")
+        raise InvalidLetter(Sentence("a file may have {most} bytes at most", most=MAX_FILE))
     return letters.media(
         desk.upload(content, _FILES[kind]),
         mime_type=_maybe(words, "mimeType", str, ""),
@@ -151,7 +154,7 @@ def _framed(message: Message, words: Words, desk: Desk) -> Message:
 def _own(words: Words, desk: Desk) -> Target:
     target, _ = desk.find(_need(words, "target", str))
     if not target.own:
-        raise InvalidLetter("only what this phone wrote can be edited")
+        raise InvalidLetter(Sentence("only what this phone wrote can be edited"))
     return target
 
 
@@ -159,7 +162,9 @@ def _place(words: Words) -> Place:
     latitude, longitude = (float(_need(words, name, (int, float))) for name in _DEGREES)
     for (name, most), value in zip(_DEGREES.items(), (latitude, longitude), strict=True):
         if not -most <= value <= most:
-            raise InvalidLetter(f"{name} must be a number from -{most} to {most}")
+            raise InvalidLetter(
+                Sentence("{name} must be a number from -{most} to {most}", name=name, most=most)
+            )
     return Place(
         latitude=latitude,
         longitude=longitude,
@@ -174,7 +179,7 @@ _DEGREES: Final = {"latitude": 90, "longitude": 180}
 def _people(words: Words) -> list[Contact]:
     listed = _need(words, "contacts", list)
     if not listed or not all(isinstance(person, dict) for person in listed):
-        raise InvalidLetter("contacts must be a list of objects with a name and a number")
+        raise InvalidLetter(Sentence("contacts must be a list of objects with a name and a number"))
     return [
         Contact(name=_need(person, "name", str), number=_need(person, "number", str))
         for person in listed
@@ -184,10 +189,18 @@ def _people(words: Words) -> list[Contact]:
 def _poll(words: Words) -> Message:
     options = [str(option) for option in _need(words, "options", list)]
     if not _MIN_OPTIONS <= len(set(options)) == len(options) <= _MAX_OPTIONS:
-        raise InvalidLetter(f"a poll needs {_MIN_OPTIONS} to {_MAX_OPTIONS} options, all different")
+        raise InvalidLetter(
+            Sentence(
+                "a poll needs {least} to {most} options, all different",
+                least=_MIN_OPTIONS,
+                most=_MAX_OPTIONS,
+            )
+        )
     selectable = _maybe(words, "selectable", int, 1)
     if not 0 <= selectable <= len(options):
-        raise InvalidLetter("selectable must be 0 (any number) or as many as there are options")
+        raise InvalidLetter(
+            Sentence("selectable must be 0 (any number) or as many as there are options")
+        )
     return letters.poll(_need(words, "question", str), options, selectable=selectable)
 
 
@@ -195,33 +208,33 @@ def _raw(words: Words) -> Message:
     try:
         return parse(e2e.Message, _bytes(words, "message"))
     except WireError:
-        raise InvalidLetter("message holds no protobuf message of WhatsApp's") from None
+        raise InvalidLetter(Sentence("message holds no protobuf message of WhatsApp's")) from None
 
 
 def _bytes(words: Words, name: str) -> bytes:
     try:
         return base64.b64decode(_need(words, name, str), validate=True)
     except binascii.Error:
-        raise InvalidLetter(f"{name} must be base64") from None
+        raise InvalidLetter(Sentence("{name} must be base64", name=name)) from None
 
 
 def _need(words: Words, name: str, kind: type[T] | tuple[type[T], ...]) -> T:
     value = words.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise InvalidLetter(f"a message of this type needs {name}")
+        raise InvalidLetter(Sentence("a message of this type needs {name}", name=name))
     return value
 
 
 def _maybe(words: Words, name: str, kind: type[T], absent: T) -> T:
     value = words.get(name, absent)
     if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or value < 0)):  # type: ignore[operator]  # an int is compared
-        raise InvalidLetter(f"{name} must be {_NAMES[kind]}")
+        raise InvalidLetter(Sentence("{name} must be {kind}", name=name, kind=_NAMES[kind]))
     return value
 
 
 _NAMES: Final[dict[type, str]] = {
-    str: "a text",
-    int: "a whole number, 0 or more",
-    bool: "true or false",
-    list: "a list",
+    str: Sentence("a text"),
+    int: Sentence("a whole number, 0 or more"),
+    bool: Sentence("true or false"),
+    list: Sentence("a list"),
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
+from sololine.core.sentence import Sentence
 from sololine.emulator.phones.media import Attachment, Kind
 from sololine.wire.jid import GROUP_SERVER, Jid
 from sololine.wire.protobuf import load
@@ -53,6 +54,14 @@ _DEFAULT_TYPES: Final = {
 
 VOICE_TYPE: Final = "audio/ogg; codecs=opus"
 """The MIME type of every voice note that a phone records."""
+
+
+class Unsuited(ValueError):
+    """A message cannot be made into what was asked."""
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +248,7 @@ def view_once(message: Message) -> Message:
     once.CopyFrom(message)
     part = _part(once)
     if part not in ("imageMessage", "videoMessage", "audioMessage"):
-        raise ValueError("only an image, a video or an audio can be seen once")
+        raise Unsuited(Sentence("only an image, a video or an audio can be seen once"))
     getattr(once, part).viewOnce = True
     # Voice notes came later, in a wrapper of their own.
     extension = part == "audioMessage"
@@ -318,7 +327,7 @@ def _in_context(message: Message, context: Any) -> Message:
     inner = _inner(changed)
     part = _part(inner)
     if not part:
-        raise ValueError("this message cannot be a reply, mention people or be forwarded")
+        raise Unsuited(Sentence("this message cannot be a reply, mention people or be forwarded"))
     getattr(inner, part).contextInfo.MergeFrom(context)
     return changed
 

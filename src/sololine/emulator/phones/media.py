@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from sololine.core.sentence import Sentence
 from sololine.emulator.errors import BrokenMedia
 from sololine.wire.kdf import hkdf
 
@@ -84,22 +85,22 @@ def open_sealed(stored: bytes, attachment: Attachment) -> bytes:
         BrokenMedia: if a hash, the MAC or the size differs.
     """
     if hashlib.sha256(stored).digest() != attachment.enc_sha256:
-        raise BrokenMedia("the stored bytes have another SHA-256 than the message says")
+        raise BrokenMedia(Sentence("the stored bytes have another SHA-256 than the message says"))
     iv, cipher_key, mac_key = _expand(attachment.key, attachment.kind)
     ciphertext, mac = stored[:-_MAC_SIZE], stored[-_MAC_SIZE:]
     if not hmac.compare_digest(_mac(mac_key, iv, ciphertext), mac):
-        raise BrokenMedia("the MAC does not hold: another key, or another kind of media")
+        raise BrokenMedia(Sentence("the MAC does not hold: another key, or another kind of media"))
     decryptor = Cipher(AES(cipher_key), CBC(iv)).decryptor()
     unpadder = PKCS7(AES.block_size).unpadder()
     try:
         padded = decryptor.update(ciphertext) + decryptor.finalize()
         content = unpadder.update(padded) + unpadder.finalize()
     except ValueError:
-        raise BrokenMedia("the ciphertext is not padded as it must be") from None
+        raise BrokenMedia(Sentence("the ciphertext is not padded as it must be")) from None
     if len(content) != attachment.size:
-        raise BrokenMedia("the file has another size than the message says")
+        raise BrokenMedia(Sentence("the file has another size than the message says"))
     if hashlib.sha256(content).digest() != attachment.sha256:
-        raise BrokenMedia("the file has another SHA-256 than the message says")
+        raise BrokenMedia(Sentence("the file has another SHA-256 than the message says"))
     return content
 
 

@@ -25,7 +25,7 @@ class Available(Shape):
 
     success: Literal[True] = True
     can_connect: Literal[True] = True
-    message: str = "WhatsApp number available for connection"
+    message: str = Field(examples=["WhatsApp number available for connection"])
 
 
 class Connect(Shape):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sololine.core.sentence import Sentence
 from sololine.emulator.control.orders import Desk, message_from
 from sololine.emulator.errors import InvalidLetter, UnknownPhone
 from sololine.emulator.phones import letters
@@ -28,7 +29,7 @@ def shelf(tmp_path: Path) -> Shelf:
 def desk(shelf: Shelf) -> Desk:
     def find(letter_id: str) -> tuple[Target, Message]:
         if letter_id not in ("theirs", "mine"):
-            raise InvalidLetter("the phone has no letter of this id")
+            raise InvalidLetter(Sentence("the phone has no letter of this id"))
         own = letter_id == "mine"
         target = Target(id=letter_id, chat=BOT, author=ME if own else BOT, own=own)
         return target, letters.text("before")
