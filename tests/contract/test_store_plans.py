@@ -136,8 +136,8 @@ def caught(store: Store) -> Iterator[list[tuple[str, Any]]]:
         event.remove(engine, "before_cursor_execute", catch)
 
 
-async def scanned(store: Store, statement: str, values: Any) -> set[str]:
-    """The tables that the database would read from end to end."""
+async def plan_of(store: Store, statement: str, values: Any) -> str:
+    """How the database would do it."""
     engine = store._database.writer
     lite = engine.dialect.name == "sqlite"
     async with engine.connect() as connection:
@@ -146,7 +146,13 @@ async def scanned(store: Store, statement: str, values: Any) -> set[str]:
         explain = "EXPLAIN QUERY PLAN " if lite else "EXPLAIN "
         rows = (await connection.exec_driver_sql(explain + statement, values)).all()
         await connection.rollback()
-    plan = "\n".join(str(row[-1]) for row in rows)
+    return "\n".join(str(row[-1]) for row in rows)
+
+
+async def scanned(store: Store, statement: str, values: Any) -> set[str]:
+    """The tables that the database would read from end to end."""
+    plan = await plan_of(store, statement, values)
+    lite = store._database.writer.dialect.name == "sqlite"
     scans = r"^SCAN (\w+)" if lite else r"Seq Scan on (\w+)"
     found = set(re.findall(scans, plan, re.MULTILINE))
     # One page of a bot may begin anywhere; nothing else is looked for among all its messages.
