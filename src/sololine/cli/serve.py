@@ -19,7 +19,7 @@ def serve(port: Port = None) -> None:
     from sololine.cli.running import run  # noqa: PLC0415 — see there
 
     settings = settings_of(port)
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
 
     def announce(url: str) -> None:
         key = "in SOLOLINE_API_KEY" if settings.api_key else f"in {settings.data_dir / 'api-key'}"
@@ -40,7 +40,7 @@ def sandbox(port: Port = None) -> None:
         fail(f"The sandbox cannot run here: {reason}.")
     os.environ.setdefault("SOLOLINE_DATA_DIR", SANDBOX_DIR)
     settings = settings_of(port)
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
     event_loop.run(run_sandbox(settings))
 
 
