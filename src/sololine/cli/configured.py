@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from sololine.cli.output import fail
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from sololine.settings import Settings
 
 
@@ -17,7 +19,12 @@ def settings_of(port: int | None = None) -> "Settings":
     try:
         return Settings() if port is None else Settings(port=port)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = f"SOLOLINE_{str(first['loc'][0]).upper()}"
-        reason = first["msg"].removeprefix("Value error, ")
-        fail(f"{name} is wrong: {reason[:1].lower()}{reason[1:]}.")
+        fail(wrong_setting(error))
+
+
+def wrong_setting(error: "ValidationError") -> str:
+    """Which variable is wrong, and why; its value is not repeated."""
+    first = error.errors()[0]
+    name = f"SOLOLINE_{str(first['loc'][0]).upper()}"
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{name} is wrong: {reason[:1].lower()}{reason[1:]}."
