@@ -154,6 +154,11 @@ def _running(
             read=lambda: engine.workers,
         ),
         Reading(
+            name="workers_lost_total",
+            help="Worker processes that ended without having been asked to.",
+            read=lambda: engine.lost,
+        ),
+        Reading(
             name="deliveries_in_hand",
             help="Deliveries that this process is sending.",
             read=lambda: courier.in_hand,

@@ -27,6 +27,7 @@ from sololine.assembly import assembled, keyring_of
 from sololine.cli import app as command_line
 from sololine.settings import Settings
 from tests.docs.pages import ROOT
+from tests.docs.test_docs import table
 
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "systemd/sololine.service"
@@ -268,6 +269,17 @@ async def test_every_metric_and_label_that_is_looked_at_is_exported(settings: Se
         }
         matched = set(re.findall(r"(\w+)(?:=~|!=|!~|=)\"", bare))
         assert grouped | matched <= labels | FROM_A_SCRAPE, place
+
+
+async def test_every_metric_is_explained_and_no_other(settings: Settings) -> None:
+    names, _ = await exported(settings)
+    ours = {
+        re.sub("_(bucket|sum|count)$", "", name).removeprefix("sololine_")
+        for name in names
+        if name.startswith("sololine_")
+    }
+
+    assert set(table("howto/operate.md", "metric, after `sololine_`")) == ours
 
 
 def test_expressions_have_all_their_brackets() -> None:

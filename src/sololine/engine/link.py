@@ -124,6 +124,11 @@ class NeonizeLink:
         return self._worker.pid if self._worker is not None else None
 
     @property
+    def ended_on_order(self) -> bool:
+        """Whether somebody asked the link to end, or its device to be logged out."""
+        return self._ended_on_order
+
+    @property
     def alive(self) -> bool:
         """Whether the worker runs, as far as is known."""
         return self._worker is not None and self._ending is None

@@ -48,6 +48,8 @@ class NeonizeEngine:
         self._media = MediaFolder(self._data_dir, max_media_bytes)
         self._links: dict[DeviceId, NeonizeLink] = {}
         self._unstarted = False
+        self.lost = 0
+        """How many workers ended that nobody had asked to."""
 
     @property
     def workers(self) -> int:
@@ -108,6 +110,7 @@ class NeonizeEngine:
 
     async def _tidy_up(self, link: NeonizeLink) -> None:
         """A link's worker is gone: free its device."""
+        self.lost += not link.ended_on_order
         if not link.linked:
             # A linking that came to nothing leaves an empty store behind.
             with contextlib.suppress(Exception):  # it is litter, not harm

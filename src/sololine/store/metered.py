@@ -7,7 +7,6 @@ from typing import Self, TypeVar
 
 from sololine.clock import Clock
 from sololine.metrics import Metrics
-from sololine.store.database import Database
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
 
@@ -21,15 +20,13 @@ class MeteredStore(Store):
     counted here and nowhere else: once it is committed, and once however often it was tried.
     """
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self.metrics = Metrics()
+    metrics: Metrics
 
     @classmethod
     async def open(cls, url: str, clock: Clock, metrics: Metrics | None = None) -> Self:
         """As `Store.open`; `metrics` are counted in."""
         store = await super().open(url, clock)
-        store.metrics = metrics or store.metrics
+        store.metrics = metrics or Metrics()
         return store
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:

@@ -116,7 +116,9 @@ def open_files() -> int:
 async def test_a_worker_that_ends_is_heard_once(
     make: Make, behaviour: str, said: list[type[Signal]], last_word: str
 ) -> None:
-    link, heard = await opened(make(behaviour), EngineStopped)
+    engine = make(behaviour)
+    link, heard = await opened(engine, EngineStopped)
+    assert engine.lost == 1
     assert heard.kinds == said
     assert heard.last_word == last_word
     assert not alive(link.pid)
