@@ -26,6 +26,7 @@ import dev
 from sololine.assembly import assembled, keyring_of
 from sololine.cli import app as command_line
 from sololine.settings import Settings
+from sololine.web.health import STORE
 from tests.docs.pages import ROOT
 from tests.docs.test_docs import table
 
@@ -280,6 +281,13 @@ async def test_every_metric_is_explained_and_no_other(settings: Settings) -> Non
     }
 
     assert set(table("howto/operate.md", "metric, after `sololine_`")) == ours
+
+
+async def test_every_part_that_tells_its_health_is_explained_and_no_other(
+    settings: Settings,
+) -> None:
+    async with assembled(settings) as app:
+        assert set(table("howto/operate.md", "part")) == {STORE, *app.state.parts}
 
 
 def test_expressions_have_all_their_brackets() -> None:

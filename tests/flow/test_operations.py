@@ -1,5 +1,6 @@
 """What operators see: health while a part is away, and metrics that tell nothing of anybody."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,42 @@ async def test_metrics_count_what_happened_and_name_nobody(
     people = (number.lstrip("+"), ana.number.lstrip("+"), "Xylophon", "Zanzibar", "default")
     for secret in (*people, bot, KEY):
         assert secret not in text, secret
+
+
+async def test_the_log_of_a_conversation_is_one_object_a_line_and_names_nobody(
+    phones: WhatsApp,
+    tmp_path: Path,
+    number: str,
+    ana: Phone,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """With everything on that can be."""
+    chatty = {
+        "SOLOLINE_LOG_LEVEL": "debug",
+        "SOLOLINE_LOG_FORMAT": "json",
+        "SOLOLINE_LOG_REQUESTS": "true",
+    }
+    server = await Server(phones, tmp_path / "data", chatty).start()
+    bot = await server.bot("Zanzibar", user="ana")
+    seen = await server.last()
+    await server.connect(bot)
+    qr = await server.qr(bot)
+    await phones.phone(number)
+    await phones.scan(number, qr)
+    await server.event("session.connected", bot, after=seen)
+    await ana.say(number, "what Xylophon said")
+    await server.event("message.received", bot)
+    body = {"type": "text", "to": ana.number, "text": "to Xylophon"}
+    path = f"/v1/bots/{bot}/messages"
+    await server.answer("POST", path, body, params={"wait": 20}, headers={"X-Request-Id": "r-1"})
+    await server.stop()
+
+    log = capfd.readouterr().err
+    lines = [json.loads(line) for line in log.splitlines()]
+    told = [line["event"] for line in lines]
+    assert {"session.linked", "session.connected", "request"} <= set(told)
+    (sent,) = [line for line in lines if line.get("request") == "r-1"]
+    assert (sent["route"], sent["status"]) == ("/v1/bots/{botId}/messages", 200)
+    people = (number.lstrip("+"), ana.number.lstrip("+"), "Xylophon", "Zanzibar")
+    for secret in (*people, qr, qr.partition(",")[0], KEY):
+        assert secret not in log, secret
