@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 from typing import Final
 
 
@@ -56,6 +57,6 @@ class Pulse:
 
     @property
     def silent_s(self) -> int:
-        """For how many whole seconds it has not happened; 0 while it is not late."""
+        """For how many seconds it has not happened, rounded up; 0 while it is not late."""
         silent = self._monotonic() - self._last
-        return int(silent) if silent >= self._late_s else 0
+        return ceil(silent) if silent >= self._late_s else 0

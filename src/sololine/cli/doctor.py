@@ -58,9 +58,12 @@ async def _look(settings: "Settings", *, online: bool) -> list[Finding]:
     async with data.database(settings) as (found, store):
         findings.append(found)
         if store is not None:
-            findings.append(await data.clock(settings, store))
-            findings.append(await data.credentials(settings, store))
-            sessions = await data.sessions(store)
+            try:
+                findings.append(await data.clock(settings, store))
+                findings.append(await data.credentials(settings, store))
+                sessions = await data.sessions(store)
+            except Exception as error:  # noqa: BLE001 — whatever fails, the rest is looked at
+                findings.append(data.unreachable(error))
     findings.append(await data.redis(settings))
     if settings.only != "web":  # elsewhere nothing connects to WhatsApp
         findings.append(machine.engine())

@@ -86,7 +86,7 @@ def create_app(
     return app
 
 
-def _watch(app: FastAPI, metrics: Metrics, *, told: bool) -> None:
+def _watch(app: FastAPI, counted_in: Metrics, *, told: bool) -> None:
     """Have all of the application's traffic watched.
 
     Not as a middleware like others: those are within the one that answers for our own faults.
@@ -94,6 +94,6 @@ def _watch(app: FastAPI, metrics: Metrics, *, told: bool) -> None:
     build = app.build_middleware_stack
 
     def watched() -> ASGIApp:
-        return Traffic(build(), metrics, told=told)
+        return Traffic(build(), counted_in, told=told)
 
     app.build_middleware_stack = watched  # type: ignore[method-assign]  # made by a function

@@ -74,7 +74,7 @@ def test_where_a_service_has_run_all_is_well_and_nothing_is_changed(
     assert states(findings) == {"ok"}
     assert "SQLite can be reached" in findings["database"]["says"]
     assert "this machine's clock" in findings["clock"]["says"]
-    assert findings["credentials"]["says"] == "0 files, each of them known"
+    assert findings["credentials"]["says"] == "files of credentials, each of them known: 0"
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert not (prepared / "credentials").exists()
 
@@ -159,6 +159,23 @@ def test_a_database_that_cannot_be_used_is_told_without_its_password(
     assert "hunter2" not in json.dumps(findings)
 
 
+def test_a_database_that_goes_away_meanwhile_is_told_and_the_rest_is_looked_at(
+    run: Run, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: object) -> None:
+        raise ConnectionError("hunter2")
+
+    monkeypatch.setattr("sololine.store.census.Census.devices", away)
+
+    result = run("doctor", "--json")
+
+    told = json.loads(result.stdout)["findings"]
+    assert result.exit_code == 1
+    assert "the database cannot be reached (ConnectionError)" in [each["says"] for each in told]
+    assert told[-1]["check"] == "port"
+    assert "hunter2" not in result.output
+
+
 def test_redis_that_is_away_costs_speed_only(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOLOLINE_REDIS_URL", "redis://:hunter2@127.0.0.1:1/0")
 
@@ -208,7 +225,7 @@ def test_files_that_belong_to_no_bot_are_counted(
     finding = found(run)["credentials"]
 
     assert finding["state"] == "warning"
-    assert finding["says"] == "2 files of credentials belong to no bot; 1 do"
+    assert finding["says"] == "files of credentials that belong to no bot: 2 of 3"
 
 
 def test_a_linked_bot_without_credentials_is_a_failure(
@@ -219,7 +236,7 @@ def test_a_linked_bot_without_credentials_is_a_failure(
 
     finding = found(run, code=1)["credentials"]
 
-    assert finding["says"] == "1 linked bots have no credentials in the data folder"
+    assert finding["says"] == "linked bots without credentials in the data folder: 1"
 
 
 def test_another_folders_credentials_are_told(run: Run, prepared: Path) -> None:

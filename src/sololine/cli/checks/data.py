@@ -28,7 +28,7 @@ _FAR_APART: Final = timedelta(seconds=60)
 def folder(settings: Settings) -> list[Finding]:
     """Whether the data folder is there, private, writable, and has room."""
     path = settings.data_dir
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 — Path.exists raises where we may not look
         return _no_folder(path)
     about = path.stat()
     mode = stat.S_IMODE(about.st_mode)
@@ -75,32 +75,37 @@ def _room(path: Path) -> Finding:
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[tuple[Finding, Store | None]]:
     """Whether the database can be reached and has our schema; and the store, if so."""
-    file = _file_of(settings)
-    if file is not None and not file.exists():
-        says = "there is no database yet; the first start makes it"
-        yield Finding(check="database", says=says), None
-        return
+    finding, store = await _opened(settings)
     try:
+        yield finding, store
+    finally:
+        if store is not None:
+            await store.close()
+
+
+async def _opened(settings: Settings) -> tuple[Finding, Store | None]:
+    file = _file_of(settings)
+    kind = "PostgreSQL" if file is None else "SQLite"
+    try:
+        if file is not None and not file.exists():
+            says = "there is no database yet; the first start makes it"
+            return Finding(check="database", says=says), None
         async with asyncio.timeout(_ANSWER_S):
             store = await Store.open(settings.store_url, SystemClock())
     except SchemaBehind as behind:
-        yield failed("database", str(behind), "Run `sololine migrate`, or start the service."), None
-        return
+        return failed(
+            "database", str(behind), "Run `sololine migrate`, or start the service."
+        ), None
     except ValueError as error:
-        yield failed("database", str(error), "Correct SOLOLINE_DATABASE_URL."), None
-        return
-    except Exception as error:  # noqa: BLE001 — whatever fails; its words may hold a password
-        yield _unreachable(error), None
-        return
-    kind = "PostgreSQL" if file is None else "SQLite"
-    try:
-        says = f"{kind} can be reached, and its schema is one for this version"
-        yield Finding(check="database", says=says), store
-    finally:
-        await store.close()
+        return failed("database", str(error), "Correct SOLOLINE_DATABASE_URL."), None
+    except Exception as error:  # noqa: BLE001 — whatever fails
+        return unreachable(error), None
+    says = f"{kind} can be reached, and its schema is one for this version"
+    return Finding(check="database", says=says), store
 
 
-def _unreachable(error: Exception) -> Finding:
+def unreachable(error: Exception) -> Finding:
+    """That the database does not do what is asked; the error's words may hold a password."""
     return failed(
         "database",
         f"the database cannot be reached ({type(error).__name__})",
@@ -151,18 +156,20 @@ async def credentials(settings: Settings, store: Store) -> Finding:
     if missing:
         return failed(
             "credentials",
-            f"{missing} linked bots have no credentials in the data folder",
+            f"linked bots without credentials in the data folder: {missing}",
             "Restore the folder `credentials`, or these bots end as logged out and free their "
             "numbers.",
         )
     if orphans:
         return warning(
             "credentials",
-            f"{orphans} files of credentials belong to no bot; {len(found) - orphans} do",
+            f"files of credentials that belong to no bot: {orphans} of {len(found)}",
             "They may come from an older backup. Their phones list a device that no bot has: "
             "remove it there, then delete the file.",
         )
-    return Finding(check="credentials", says=f"{len(found)} files, each of them known")
+    return Finding(
+        check="credentials", says=f"files of credentials, each of them known: {len(found)}"
+    )
 
 
 async def redis(settings: Settings) -> Finding:
