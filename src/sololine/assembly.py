@@ -20,9 +20,11 @@ from sololine.lines.manners import Manners
 from sololine.lines.process import process_slot
 from sololine.lines.switchboard import Switchboard
 from sololine.media_files import MediaFiles
+from sololine.metrics import Metrics, Reading
 from sololine.outward import Outward
 from sololine.secret_file import kept
 from sololine.settings import Settings
+from sololine.store.metered import MeteredStore
 from sololine.store.migrate import migrate
 from sololine.store.store import Store
 from sololine.web.app import create_app
@@ -37,7 +39,8 @@ def keyring_of(settings: Settings) -> Keyring:
         if settings.api_key is not None
         else kept(settings.data_dir / "api-key", new_key)
     )
-    return Keyring(secret=bytes.fromhex(secret), bootstrap=bootstrap)
+    metrics = settings.metrics_key.get_secret_value() if settings.metrics_key else None
+    return Keyring(secret=bytes.fromhex(secret), bootstrap=bootstrap, metrics=metrics)
 
 
 class OtherCredentials(Exception):
@@ -53,11 +56,11 @@ class OtherCredentials(Exception):
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store with its newest schema."""
+async def opened_store(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Store]:
+    """The store with its newest schema; what it does is counted in `metrics`."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     await migrate(settings.store_url)
-    store = await Store.open(settings.store_url, SystemClock())
+    store = await MeteredStore.open(settings.store_url, SystemClock(), metrics)
     try:
         await store.run(lambda tx: tx.tenants.ensure(DEFAULT_TENANT))
         yield store
@@ -76,9 +79,12 @@ async def assembled(
         launch: how workers are started, when not for the real WhatsApp.
     """
     media = MediaFiles(settings.data_dir / "media")
+    metrics = Metrics(version("sololine"))
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(settings))
+        store = await stack.enter_async_context(opened_store(settings, metrics))
         bus = await stack.enter_async_context(_bus(settings))
+        parts = {"bus": bus.condition}
+        metrics.ask(_lost(bus))
         outward = await stack.enter_async_context(
             Outward(allow_private=settings.allow_private_addresses)
         )
@@ -103,6 +109,12 @@ async def assembled(
             )
             switchboard = Switchboard(process, store=store, bus=bus, engine=engine, manners=manners)
             await stack.enter_async_context(switchboard.running())
+            parts |= {
+                "lines": switchboard.condition,
+                "courier": courier.condition,
+                "workers": engine.condition,
+            }
+            metrics.ask(*_running(switchboard, courier, engine))
         gateway = Gateway(
             store=store,
             bus=bus,
@@ -120,7 +132,45 @@ async def assembled(
             doors=settings.only != "lines",
             allowed_origins=settings.allowed_origins,
             language=settings.language,
+            counted_in=metrics,
+            parts=parts,
+            log_requests=settings.log_requests,
         )
+
+
+def _lost(bus: Bus) -> Reading:
+    return Reading(
+        name="bus_notices_lost_total",
+        help="Notices that never reached other processes.",
+        read=lambda: bus.lost,
+    )
+
+
+def _running(
+    switchboard: Switchboard, courier: Courier, engine: NeonizeEngine
+) -> tuple[Reading, ...]:
+    return (
+        Reading(
+            name="lines",
+            help="Lines that this process runs.",
+            read=lambda: switchboard.lines,
+        ),
+        Reading(
+            name="workers",
+            help="Worker processes that hold links.",
+            read=lambda: engine.workers,
+        ),
+        Reading(
+            name="workers_lost_total",
+            help="Worker processes that ended without having been asked to.",
+            read=lambda: engine.lost,
+        ),
+        Reading(
+            name="deliveries_in_hand",
+            help="Deliveries that this process is sending.",
+            read=lambda: courier.in_hand,
+        ),
+    )
 
 
 @asynccontextmanager

@@ -39,6 +39,7 @@ from sololine.core.webhook import (
     is_failing,
     next_try,
 )
+from sololine.health import OK, Condition, Pulse, degraded
 from sololine.languages import Language
 from sololine.outward import Outward, OutwardError
 from sololine.store.errors import Raced
@@ -61,6 +62,8 @@ GRACE_S: Final = 2.0
 GATHERED_FOR_S: Final = 0.02
 """How long outcomes wait for others, to be written in one transaction."""
 PAUSE_AFTER_FAULT_S: Final = 1.0
+LATE_S: Final = 20.0
+"""After how long without a look at the store the courier is taken to be stuck."""
 
 _OK: Final = range(200, 300)
 _REDIRECT: Final = range(300, 400)
@@ -132,6 +135,18 @@ class Courier:
         self._outcomes: list[Outcome] = []
         """What is not written down yet, in the order in which the tries ended."""
         self._ended = asyncio.Event()
+        self._pulse = Pulse(LATE_S)
+
+    @property
+    def in_hand(self) -> int:
+        """How many deliveries are under way, or not written down yet."""
+        return len(self._in_hand)
+
+    def condition(self) -> Condition:
+        """Whether due deliveries are looked for."""
+        if silent := self._pulse.silent_s:
+            return degraded(f"no webhook was served for {silent} s; deliveries wait")
+        return OK
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -189,6 +204,7 @@ class Courier:
             # An idle courier must not write at every event that nobody wants: it looks first.
             count = await self._take(room) if room > 0 and (flowing or await self._due()) else 0
             flowing = count > 0
+            self._pulse.beat()
             if room <= 0 or count < room:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY_S):

@@ -93,6 +93,18 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much is logged."
     )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto",
+        description="How a line of the log is written: for people or for programs; "
+        "auto is for people on a terminal, and for programs elsewhere.",
+    )
+    log_requests: bool = Field(
+        default=False, description="Log a line for each HTTP request that was answered."
+    )
+    metrics_key: SecretStr | None = Field(
+        default=None,
+        description="A key that opens the metrics and nothing else, for Prometheus.",
+    )
 
     @field_validator("data_dir")
     @classmethod

@@ -15,7 +15,9 @@ from structlog.testing import capture_logs
 from sololine.bus import EVERYTHING, Bus, Notice
 from sololine.bus.memory import MemoryBus
 from sololine.bus.redis import OUTGOING_LIMIT, RedisBus
+from sololine.health import OK, Verdict
 from tests.servers import Valkey
+from tests.unit.scenes import until
 
 PATIENCE_S = 30
 
@@ -165,6 +167,13 @@ class TestEveryBus:
         async with asyncio.timeout(PATIENCE_S):
             assert await listener == []
 
+    async def test_a_bus_that_carries_notices_is_well(self, bus: Two) -> None:
+        async with bus.there.subscribe("bots") as notices:
+            await bus.here.publish(notice("bots", "bot_1"))
+            await following(notices)
+
+            assert bus.here.condition() == bus.there.condition() == OK
+
 
 class TestRedisBus:
     async def test_deployments_with_other_prefixes_do_not_hear_each_other(
@@ -303,6 +312,19 @@ class TestRedisIsAway:
             assert await following(notices) == notice("bots")
             await here.publish(notice("bots", "bot_1"))
             assert await following(notices) == notice("bots", "bot_1")
+
+    async def test_a_bus_says_that_redis_is_away_until_it_is_back(self, valkey: Valkey) -> None:
+        async with RedisBus.open(valkey.url) as bus, bus.subscribe("bots") as notices:
+            valkey.kill()
+            await until(lambda: bus.condition() != OK, "Redis is away")
+            away = bus.condition()
+            valkey.start()
+            await until(lambda: bus.condition() == OK, "Redis is back")
+
+            assert away.verdict is Verdict.DEGRADED
+            assert away.reason.startswith("Redis does not answer")
+            assert "127.0.0.1" not in away.reason
+            await eventually(notices, notice("bots"))
 
     async def test_an_outage_is_logged_once_and_without_the_address(self, valkey: Valkey) -> None:
         port = int(valkey.url.rpartition(":")[2].partition("/")[0])

@@ -119,16 +119,20 @@ HOT: Final[dict[str, Work]] = {
 }
 
 
-async def scanned(store: Store, statement: str, values: Sequence[Any]) -> set[str]:
-    """The tables that the database would read from end to end."""
-    lite = is_sqlite(store)
+async def plan_of(store: Store, statement: str, values: Sequence[Any]) -> str:
+    """How the database would do it."""
     begun = await store._database.writer.begin()
-    if not lite:
+    if not is_sqlite(store):
         await begun.change("SET LOCAL enable_seqscan = off", ())
-    explain = "EXPLAIN QUERY PLAN " if lite else "EXPLAIN "
+    explain = "EXPLAIN QUERY PLAN " if is_sqlite(store) else "EXPLAIN "
     rows = await begun.rows(explain + statement, values)
     await begun.end(commit=False)
-    plan = "\n".join(str(list(row.values())[-1]) for row in rows)
+    return "\n".join(str(list(row.values())[-1]) for row in rows)
+
+
+async def scanned(store: Store, statement: str, values: Sequence[Any]) -> set[str]:
+    """The tables that the database would read from end to end."""
+    plan, lite = await plan_of(store, statement, values), is_sqlite(store)
     scans = r"^SCAN (\w+)" if lite else r"Seq Scan on (\w+)"
     found = set(re.findall(scans, plan, re.MULTILINE))
     # One page of a bot may begin anywhere; nothing else is looked for among all its messages.

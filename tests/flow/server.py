@@ -31,7 +31,7 @@ def follow_parent() -> None:
 
 def main() -> None:
     port, ca_file, root_public, *rest = sys.argv[1:]
-    configure_logs(Settings().log_level)
+    configure_logs(Settings().log_level, Settings().log_format)
     launch = loopback_launch(
         port=int(port), ca_file=Path(ca_file), root_public=bytes.fromhex(root_public)
     )

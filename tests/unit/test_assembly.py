@@ -5,10 +5,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
 from sololine.assembly import OtherCredentials, assembled, keyring_of, opened_store
 from sololine.core.ids import DEFAULT_TENANT
 from sololine.settings import Settings
+from tests.exposition import values
 
 
 @pytest.fixture
@@ -81,6 +83,43 @@ async def test_a_service_for_the_api_alone_runs_no_lines(settings: Settings) -> 
 
 async def test_a_service_for_lines_alone_answers_about_its_health_only(settings: Settings) -> None:
     assert await statuses(with_(settings, only="lines"), *PATHS) == [404, 200, 200]
+
+
+async def parts(settings: Settings) -> set[str]:
+    """The parts of the assembled service that tell how they are."""
+    async with (
+        assembled(settings) as app,
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app), base_url="http://sololine"
+        ) as client,
+    ):
+        return set((await client.get("/health/ready")).json()["parts"])
+
+
+async def test_health_is_told_of_the_parts_that_run_and_of_no_others(settings: Settings) -> None:
+    everything = {"store", "bus", "lines", "courier", "workers"}
+
+    assert await parts(settings) == everything
+    assert await parts(with_(settings, only="lines")) == everything
+    assert await parts(with_(settings, only="web")) == {"store", "bus"}
+
+
+async def test_what_the_service_does_is_counted_in_what_it_shows(settings: Settings) -> None:
+    shown = with_(settings, metrics_key=SecretStr("for-prometheus"))
+    async with (
+        assembled(shown) as app,
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app), base_url="http://sololine"
+        ) as client,
+    ):
+        key = {"x-api-key": keyring_of(shown).bootstrap}
+        await client.post("/v1/bots/create", json={"name": "Ada"}, headers=key)
+        bearer = {"Authorization": "Bearer for-prometheus"}
+        seen = values((await client.get("/metrics", headers=bearer)).text)
+
+    assert seen['sololine_events_total{type="bot.created"}'] == 1
+    assert seen["sololine_log_events_total"] == 1
+    assert seen["sololine_lines"] == seen["sololine_workers"] == 0
 
 
 async def test_a_database_is_not_run_with_the_credentials_of_another_folder(

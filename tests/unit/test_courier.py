@@ -36,6 +36,7 @@ from sololine.courier import (
     settle,
     signed,
 )
+from sololine.health import OK, Verdict
 from sololine.languages import Language
 from sololine.outward import Answer, ForbiddenAddress, Outward, Unreachable
 from sololine.store.deliveries import Deliveries
@@ -132,6 +133,41 @@ async def later(telling: Gateway, by: timedelta) -> None:
     """Let time pass, and let the courier look at once."""
     telling.store.shift += by
     await telling.bus.publish(Notice(topic=EVENTS, key=KEY_CALLER.tenant))
+
+
+async def test_a_courier_says_that_nothing_is_sent_until_it_is_again(
+    telling: Gateway, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LATE_S", 0.05)
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr(module, "PAUSE_AFTER_FAULT_S", 0.001)
+
+    def away() -> None:
+        raise ConnectionError
+
+    courier = new_courier(telling, world)
+    async with courier.running():
+        with monkeypatch.context() as patched:
+            patched.setattr(telling.store, "read", away)
+            await until(lambda: courier.condition() != OK, "the store was not looked at")
+            told = courier.condition()
+        await until(lambda: courier.condition() == OK, "the store was looked at")
+
+    assert told.verdict is Verdict.DEGRADED
+    assert told.reason == "no webhook was served for 1 s; deliveries wait"
+
+
+async def test_deliveries_are_in_hand_until_what_came_of_them_is_written_down(
+    courier: Courier, telling: Gateway, world: World
+) -> None:
+    await hook(telling, url=SLOW)
+    await happened(telling, EventType.BOT_CREATED, 3)
+    await telling.bus.publish(Notice(topic=EVENTS, key=KEY_CALLER.tenant))
+    await until(lambda: courier.in_hand == 3, "all are under way")
+
+    world.hanging.set()
+
+    await until(lambda: courier.in_hand == 0, "all are written down")
 
 
 async def test_an_event_is_posted_signed_to_the_webhook_that_wants_it(

@@ -47,6 +47,9 @@ def test_every_setting_comes_from_a_variable_of_its_name(monkeypatch: pytest.Mon
         "allowed_origins": '["https://example.com"]',
         "only": "web",
         "log_level": "debug",
+        "log_format": "json",
+        "log_requests": "true",
+        "metrics_key": "hunter3",
     }
     assert given.keys() == Settings.model_fields.keys()
     for name, value in given.items():
@@ -55,8 +58,10 @@ def test_every_setting_comes_from_a_variable_of_its_name(monkeypatch: pytest.Mon
     settings = Settings()
 
     assert settings.api_key is not None
-    assert settings.model_dump(exclude={"api_key"}) == {
-        **{name: value for name, value in given.items() if name != "api_key"},
+    assert settings.metrics_key is not None
+    keys = {"api_key", "metrics_key"}
+    assert settings.model_dump(exclude=keys) == {
+        **{name: value for name, value in given.items() if name not in keys},
         "port": 0,
         "data_dir": Path("/srv/data"),
         "conflict_policy": Policy.REPLACE,
@@ -67,8 +72,10 @@ def test_every_setting_comes_from_a_variable_of_its_name(monkeypatch: pytest.Mon
         "sends_per_minute": 0,
         "allow_private_addresses": True,
         "allowed_origins": ("https://example.com",),
+        "log_requests": True,
     }
     assert settings.api_key.get_secret_value() == "hunter2"
+    assert settings.metrics_key.get_secret_value() == "hunter3"
     assert settings.store_url == "postgresql://localhost/x"
 
 
@@ -124,8 +131,8 @@ def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
     assert Settings().port == 8080
 
 
-def test_the_key_does_not_show_when_settings_are_printed() -> None:
-    assert "hunter2" not in repr(Settings(api_key="hunter2"))
+def test_no_key_shows_when_settings_are_printed() -> None:
+    assert "hunter" not in repr(Settings(api_key="hunter2", metrics_key="hunter3"))
 
 
 def test_settings_do_not_change_while_a_service_runs() -> None:

@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from sololine.health import Condition
+
 EVERYTHING: Final = "*"
 """The key that means: look at every row of the topic."""
 
@@ -49,6 +51,10 @@ class Bus(Protocol):
     @property
     def lost(self) -> int:
         """How many notices could not be passed on since the start; for metrics."""
+        ...
+
+    def condition(self) -> Condition:
+        """Whether notices reach the other processes now."""
         ...
 
     async def publish(self, notice: Notice) -> None:

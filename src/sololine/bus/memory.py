@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from sololine.bus import Notice
 from sololine.bus.audience import Audience
+from sololine.health import OK, Condition
 
 
 class MemoryBus:
@@ -17,6 +18,10 @@ class MemoryBus:
     def lost(self) -> int:
         """Always 0: within a process nothing is lost."""
         return 0
+
+    def condition(self) -> Condition:
+        """Always well: there is nobody else to reach."""
+        return OK
 
     async def publish(self, notice: Notice) -> None:
         """Tell all subscribers of the topic."""

@@ -32,6 +32,7 @@ from redis.backoff import NoBackoff
 
 from sololine.bus import EVERYTHING, Notice
 from sololine.bus.audience import Audience, Backlog
+from sololine.health import OK, Condition, degraded
 
 OUTGOING_LIMIT = 1024
 FIRST_PAUSE_S = 0.1
@@ -84,6 +85,7 @@ class RedisBus:
         self._late: set[str] = set()  # topics whose subscribers may have missed something
         self._pubsub: PubSub | None = None  # the listening connection, when there is one
         self._away = False
+        self._unsent = False
 
     @classmethod
     @asynccontextmanager
@@ -114,6 +116,14 @@ class RedisBus:
     def lost(self) -> int:
         """How many notices were never handed to Redis: too many topics waited, or we ended."""
         return self._lost
+
+    def condition(self) -> Condition:
+        """Whether Redis takes our notices and gives us those of others."""
+        if not self._away and not self._unsent:
+            return OK
+        return degraded(
+            "Redis does not answer: processes see each other's changes up to two seconds late"
+        )
 
     async def publish(self, notice: Notice) -> None:
         """Tell all subscribers of the topic: those of this process now, the others soon."""
@@ -147,8 +157,10 @@ class RedisBus:
             try:
                 await self._flush()
             except Exception as error:  # noqa: BLE001 — disposable: no fault here ends the process
+                self._unsent = True
                 await outage.wait(error)
             else:
+                self._unsent = False
                 outage.end()
 
     async def _flush(self) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sololine.cli import bot, keys, phone, phone_group, phone_letters, serve
+from sololine.cli import bot, doctor, keys, phone, phone_group, phone_letters, serve
 from sololine.cli.language import OPTION, translate, wanted
 from sololine.cli.output import show, speak
 from sololine.languages import Language
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(serve.sandbox)
 app.command()(serve.migrate)
+app.command()(doctor.doctor)
 phone.app.add_typer(phone_letters.app)
 phone.app.add_typer(phone_group.app)
 app.add_typer(bot.app)

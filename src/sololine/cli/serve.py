@@ -20,7 +20,7 @@ def serve(port: Port = None) -> None:
     from sololine.cli.running import run  # noqa: PLC0415 — see there
 
     settings = settings_of(port)
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
 
     def announce(url: str) -> None:
         say(Sentence("Sololine answers at {url}  (its pages: {url}/docs)", url=url))
@@ -45,7 +45,7 @@ def sandbox(port: Port = None) -> None:
         fail(Sentence("The sandbox cannot run here: {reason}.", reason=reason))
     os.environ.setdefault("SOLOLINE_DATA_DIR", SANDBOX_DIR)
     settings = settings_of(port)
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
     event_loop.run(run_sandbox(settings))
 
 

@@ -123,24 +123,38 @@ class NeonizeLink:
         """The worker's process id, for operators and tests; None when it never started."""
         return self._worker.pid if self._worker is not None else None
 
-    async def start(self, launch: WorkerLaunch, data_dir: Path, order: Open) -> None:
-        """Start the worker; called once, by the engine. A failure is told as a signal."""
+    @property
+    def ended_on_order(self) -> bool:
+        """Whether somebody asked the link to end, or its device to be logged out."""
+        return self._ended_on_order
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker runs, as far as is known."""
+        return self._worker is not None and self._ending is None
+
+    async def start(self, launch: WorkerLaunch, data_dir: Path, order: Open) -> bool:
+        """Start the worker; called once, by the engine.
+
+        False when the system could not; the line is told by a signal, as of any failure.
+        """
         try:
             worker = await start_worker(
                 launch, data_dir, on_frame=self._on_frame, on_end=self._on_end
             )
         except OSError:
             self._end("the system could not start a worker")
-            return
+            return False
         except asyncio.CancelledError:
             self._ended_on_order = True
             raise
         if self._ending is not None:  # closed meanwhile
             await worker.end()
-            return
+            return True
         self._worker = worker
         self._wait_at_most(_OPENING_LASTS, "whatsapp did not answer in time")
         worker.send(order)
+        return True
 
     async def request_pairing_code(self, digits: str) -> None:
         """See `Link.request_pairing_code`."""

@@ -16,6 +16,7 @@ from sololine.engine.launch import WorkerLaunch
 from sololine.engine.link import NeonizeLink
 from sololine.engine.media_folder import MAX_MEDIA_BYTES, MediaFolder
 from sololine.engine.port import Capabilities, Deliver, DeviceBusy
+from sololine.health import OK, Condition, degraded
 
 
 class NeonizeEngine:
@@ -46,6 +47,23 @@ class NeonizeEngine:
         self._credentials = Credentials(self._data_dir)
         self._media = MediaFolder(self._data_dir, max_media_bytes)
         self._links: dict[DeviceId, NeonizeLink] = {}
+        self._unstarted = False
+        self.lost = 0
+        """How many workers ended that nobody had asked to."""
+
+    @property
+    def workers(self) -> int:
+        """How many worker processes run."""
+        return sum(link.alive for link in self._links.values())
+
+    def condition(self) -> Condition:
+        """Whether the system lets us start workers."""
+        if not self._unstarted:
+            return OK
+        return degraded(
+            "the system could not start the last worker: look at its memory, and at the limits of "
+            "processes and open files"
+        )
 
     async def link(self, device: DeviceId, deliver: Deliver) -> NeonizeLink:
         """See `Engine.link`."""
@@ -80,7 +98,7 @@ class NeonizeEngine:
         self._links[device] = link
         order = Open(device=device, order=0, fresh=fresh, shown_as=self._shown_as)
         try:
-            await link.start(self._launch, self._data_dir, order)
+            self._unstarted = not await link.start(self._launch, self._data_dir, order)
         except BaseException:  # cancelled: nobody holds the link who could close it
             self._release(link)
             raise
@@ -92,6 +110,7 @@ class NeonizeEngine:
 
     async def _tidy_up(self, link: NeonizeLink) -> None:
         """A link's worker is gone: free its device."""
+        self.lost += not link.ended_on_order
         if not link.linked:
             # A linking that came to nothing leaves an empty store behind.
             with contextlib.suppress(Exception):  # it is litter, not harm

@@ -21,6 +21,7 @@ from sololine.bus import EVERYTHING, QUEUES, SESSIONS, Bus, Notice
 from sololine.core.ids import BotId, DeviceId, ProcessId
 from sololine.core.lease import RENEWED_EVERY, TRUST, Lease
 from sololine.engine.port import Engine, Link
+from sololine.health import OK, Condition, Pulse, degraded
 from sololine.lines.line import Line
 from sololine.lines.manners import Manners
 from sololine.lines.retirement import WORKED_ON_FOR, log_out
@@ -36,6 +37,8 @@ REMINDED_EVERY_S: Final = 10.0
 TAKEN_AT_ONCE: Final = 50
 """Sessions and devices that one sweep takes up."""
 PAUSE_AFTER_FAULT_S: Final = 1.0
+LATE_S: Final = 20.0
+"""After how long without a sweep the switchboard is taken to be stuck; before leases expire."""
 FINISH_S: Final = 2.0
 """How long a stopping process waits for messages that are being sent, then for devices that are
 being logged out."""
@@ -77,6 +80,20 @@ class Switchboard:
         self._wake = asyncio.Event()
         self._trusted_until = 0.0
         self._remind_at = 0.0
+        self._pulse = Pulse(LATE_S, monotonic)
+
+    @property
+    def lines(self) -> int:
+        """How many lines run in this process."""
+        return len(self._running)
+
+    def condition(self) -> Condition:
+        """Whether lines are kept, and may be: their leases are trusted."""
+        if self._lines and self._monotonic() >= self._trusted_until:
+            return degraded("leases could not be renewed in time; the lines are being stopped")
+        if silent := self._pulse.silent_s:
+            return degraded(f"no session was looked for in {silent} s; nothing is taken up")
+        return OK
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -138,6 +155,7 @@ class Switchboard:
             await self._take_lines()
             await self._take_retired()
             await self._remind()
+            self._pulse.beat()
             try:
                 async with asyncio.timeout(SWEEP_EVERY_S):
                     await self._wake.wait()

@@ -3,8 +3,8 @@
     Store (store.py) ── run, read ──▶ Transaction ──▶ tenants, keys, bots, sessions, claims,
                                                       leases, events, retired, attempts,
                                                       messages, chats, media, chores, trainings,
-                                                      webhooks, deliveries
+                                                      webhooks, deliveries, census
 
-`tables/` holds the schema, the law in it, and the order of locks; `migrate.py` brings a database
-to it.
+`MeteredStore` (metered.py) is the same store, and counts what it commits. `tables/` holds the
+schema, the law in it, and the order of locks; `migrate.py` brings a database to it.
 """

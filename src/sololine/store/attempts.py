@@ -20,8 +20,10 @@ from sololine.store.tables import connection_attempts
 _row: Final = connection_attempts.c
 
 _BEGIN: Final = insert(connection_attempts)
-_END: Final = update(connection_attempts).where(
-    _row.bot_id == bindparam("bot"), _row.ended_at.is_(None)
+_END: Final = (
+    update(connection_attempts)
+    .where(_row.bot_id == bindparam("bot"), _row.ended_at.is_(None))
+    .returning(*_row)
 )
 _OF_BOT: Final = (
     select(connection_attempts)
@@ -61,14 +63,14 @@ class Attempts:
         return [_attempt(row) for row in rows]
 
 
-async def record(connection: Connection, before: Session, after: Session) -> None:
-    """Note what the change of a session means for its attempts."""
+async def record(connection: Connection, before: Session, after: Session) -> Attempt | None:
+    """Note what the change of a session means for its attempts; the attempt that it ended."""
     begins = after.state is not State.DISCONNECTED and (
         before.state is State.DISCONNECTED or before.obeyed < after.obeyed
     )
     if begins:
         # An order that comes in the middle of an attempt ends it: somebody asked for another.
-        await end(connection, before.bot, EndReason.ASKED)
+        ended = await end(connection, before.bot, EndReason.ASKED)
         await connection.change(
             _BEGIN,
             {
@@ -78,17 +80,20 @@ async def record(connection: Connection, before: Session, after: Session) -> Non
                 "started_at": millis(connection.now),
             },
         )
-    elif before.state is not after.state:
+        return ended
+    if before.state is not after.state:
         if after.state is State.CONNECTED:
-            await end(connection, after.bot, CONNECTED)
-        elif after.end is not None:
-            await end(connection, after.bot, after.end.reason)
+            return await end(connection, after.bot, CONNECTED)
+        if after.end is not None:
+            return await end(connection, after.bot, after.end.reason)
+    return None
 
 
-async def end(connection: Connection, bot: BotId, outcome: str) -> None:
-    """End the bot's attempt, if one lasts."""
+async def end(connection: Connection, bot: BotId, outcome: str) -> Attempt | None:
+    """End the bot's attempt, if one lasts, and return it."""
     values = {"bot": bot, "ended_at": millis(connection.now), "outcome": str(outcome)}
-    await connection.change(_END, values)
+    row = await connection.row(_END, values)
+    return _attempt(row) if row else None
 
 
 def _attempt(row: Row) -> Attempt:

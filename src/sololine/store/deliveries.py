@@ -121,10 +121,15 @@ _REDRIVE: Final = _AFRESH.where(~_WAITS, _row.id == bindparam("delivery"))
 
 
 class Deliveries:
-    """The deliveries, as a transaction sees them."""
+    """The deliveries, as a transaction sees them.
+
+    Attributes:
+        saved: the deliveries that were tried, as this transaction has stored them so far.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.saved: list[Delivery] = []
 
     async def take(
         self,
@@ -192,6 +197,7 @@ class Deliveries:
             {"delivery": each.id, "process": process, **_saved_columns(each)} for each in ordered
         ]
         await self._connection.change_each(_SAVE, rows)
+        self.saved += ordered
 
     async def release(self, process: ProcessId) -> int:
         """Give back all that a process of this name has taken; returns how many."""

@@ -27,5 +27,9 @@ class Deployment:
         number away.
         """
         await self._connection.change(_BIND, {"credentials": credentials})
+        return await self.credentials() == credentials
+
+    async def credentials(self) -> str | None:
+        """The folder of credentials that the database is bound to; None while it is to none."""
         row = await self._connection.row(_BOUND, {})
-        return row is not None and row["credentials_id"] == credentials
+        return row["credentials_id"] if row is not None else None

@@ -38,10 +38,15 @@ _LAST: Final = select(tenants.c.seq).where(tenants.c.id == bindparam("tenant"))
 
 
 class Events:
-    """The event log, as a transaction sees it."""
+    """The event log, as a transaction sees it.
+
+    Attributes:
+        appended: what this transaction has logged so far.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.appended: list[LoggedEvent] = []
 
     async def append(
         self,
@@ -81,6 +86,7 @@ class Events:
         ]
         await self._connection.change_each(_APPEND, [_columns(event) for event in logged])
         await deliveries.make(self._connection, logged, only)
+        self.appended += logged
         return logged
 
     async def many(self, tenant: TenantId, seqs: Collection[int]) -> list[LoggedEvent]:

@@ -59,10 +59,17 @@ class SessionCounts:
 
 
 class Sessions:
-    """The sessions, as a transaction sees them."""
+    """The sessions, as a transaction sees them.
+
+    Attributes:
+        windows_opened: how many linking windows this transaction has opened so far.
+        attempts_ended: the connection attempts that it has ended so far.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.windows_opened = 0
+        self.attempts_ended: list[attempts.Attempt] = []
 
     async def get(self, bot: BotId) -> Session | None:
         """The session of a bot; None when there is no such bot."""
@@ -90,6 +97,8 @@ class Sessions:
         self._connection.claims()
         await self._connection.change(_SAVE, {"bot": after.bot, **intent_columns(after.intent)})
         await claims.reconcile(self._connection, before, after)
+        window = after.intent.window
+        self.windows_opened += window is not None and window != before.intent.window
 
     async def save_life(self, before: Session, after: Session, lease: Lease) -> None:
         """Write the life of `after`, with all that follows from it, for the holder of `lease`.
@@ -134,4 +143,6 @@ class Sessions:
     async def _follow(self, before: Session, after: Session) -> None:
         await claims.reconcile(self._connection, before, after)
         await retired.retire(self._connection, after, before.devices - after.devices)
-        await attempts.record(self._connection, before, after)
+        ended = await attempts.record(self._connection, before, after)
+        if ended is not None:
+            self.attempts_ended.append(ended)

@@ -2,6 +2,7 @@
 
 from sololine.store.attempts import Attempts
 from sololine.store.bots import Bots
+from sololine.store.census import Census
 from sololine.store.chats import Chats
 from sololine.store.chores import Chores
 from sololine.store.claims import Claims
@@ -30,6 +31,7 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self.now = connection.now
         self.deployment = Deployment(connection)
+        self.census = Census(connection)
         self.tenants = Tenants(connection)
         self.keys = Keys(connection)
         self.bots = Bots(connection)

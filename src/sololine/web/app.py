@@ -5,10 +5,13 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 
 from sololine import languages
 from sololine.actions.gateway import Gateway
+from sololine.health import Parts
 from sololine.languages import Language
+from sololine.metrics import Metrics
 from sololine.web import (
     bots,
     chats,
@@ -16,6 +19,7 @@ from sololine.web import (
     health,
     media,
     messages,
+    metrics,
     problems,
     training,
     webhooks,
@@ -24,7 +28,9 @@ from sololine.web import (
 from sololine.web.auth import Keyring
 from sololine.web.body_cap import BodyCap
 from sololine.web.language import Negotiation
+from sololine.web.metrics import Exhibition
 from sololine.web.streamed import is_streamed
+from sololine.web.traffic import Traffic
 
 _SPECIFICATION: Final = "/openapi.json"
 _DESCRIPTION: Final = """
@@ -45,23 +51,39 @@ def create_app(
     doors: bool = True,
     allowed_origins: Collection[str] = (),
     language: Language = Language.ENGLISH,
+    counted_in: Metrics | None = None,
+    parts: Parts | None = None,
+    log_requests: bool = False,
 ) -> FastAPI:
-    """Build the application around a gateway; without `doors` it tells its health only.
+    """Build the application around a gateway.
 
-    Pages of `allowed_origins`, beside those of this server, may follow the events. Whoever asks for
-    none of our languages is answered in `language`.
+    Args:
+        gateway: what the doors work with.
+        keyring: who may come in.
+        version: is told in the documents.
+        doors: without them it tells its health and its metrics only.
+        allowed_origins: whose pages, beside those of this server, may follow the events.
+        language: for whoever asks for none of ours.
+        counted_in: the metrics that it counts in, and shows.
+        parts: the parts of the service that run in this process, beside the store.
+        log_requests: whether there is a line in the log for each request.
     """
     languages.load()
+    counted_in, parts = counted_in or Metrics(version), parts or {}
     app = FastAPIOffline(
         title="Sololine", version=version, description=_DESCRIPTION, openapi_url=_SPECIFICATION
     )
     app.state.gateway = gateway
     app.state.keyring = keyring
     app.state.allowed_origins = frozenset(allowed_origins)
+    app.state.parts = parts
+    app.state.exhibition = Exhibition(counted_in, gateway, parts)
     problems.install(app)
     app.add_middleware(BodyCap, left=is_streamed)
     app.add_middleware(Negotiation, default=language, english={_SPECIFICATION})
+    _watch(app, counted_in, told=log_requests)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     if doors:
         every = APIRouter()
         # `bots` comes last: its /bots/{userId}/{botId} looks like /bots/{botId}/messages.
@@ -71,3 +93,16 @@ def create_app(
         app.include_router(every, prefix="/api/v1", include_in_schema=False)
         app.include_router(whatsapp.router, prefix="/api", include_in_schema=False)
     return app
+
+
+def _watch(app: FastAPI, counted_in: Metrics, *, told: bool) -> None:
+    """Have all of the application's traffic watched.
+
+    Not as a middleware like others: those are within the one that answers for our own faults.
+    """
+    build = app.build_middleware_stack
+
+    def watched() -> ASGIApp:
+        return Traffic(build(), counted_in, told=told)
+
+    app.build_middleware_stack = watched  # type: ignore[method-assign]  # made by a function

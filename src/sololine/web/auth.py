@@ -16,8 +16,8 @@ from sololine.core.errors import NotAuthenticated
 from sololine.core.ids import DEFAULT_TENANT
 from sololine.core.sentence import Sentence
 
-_header: Final = APIKeyHeader(name="x-api-key", auto_error=False, description="Your API key.")
-_bearer: Final = HTTPBearer(auto_error=False, description="Your API key.")
+api_key: Final = APIKeyHeader(name="x-api-key", auto_error=False, description="Your API key.")
+bearer_key: Final = HTTPBearer(auto_error=False, description="Your API key.")
 _KEY_MAX: Final = 200
 
 KEY_PROTOCOL: Final = "sololine.key."
@@ -32,10 +32,12 @@ class Keyring:
         secret: keys the digests, so that a stolen database does not tell a guessed key from a
             wrong one.
         bootstrap: the key of the default tenant that comes from the settings.
+        metrics: the key that opens the metrics and nothing else; None for none.
     """
 
     secret: bytes
     bootstrap: str
+    metrics: str | None = None
 
     def digest(self, key: str) -> str:
         """What the store keeps in place of a key."""
@@ -49,7 +51,7 @@ class Keyring:
         """
         if not key or len(key) > _KEY_MAX:
             raise NotAuthenticated
-        if hmac.compare_digest(key.encode(), self.bootstrap.encode()):
+        if _same(key, self.bootstrap):
             return Caller(tenant=DEFAULT_TENANT)
         async with gateway.store.read() as tx:
             tenant = await tx.keys.tenant_of(self.digest(key))
@@ -59,6 +61,17 @@ class Keyring:
             )
         return Caller(tenant=tenant)
 
+    def is_operators(self, key: str | None) -> bool:
+        """Whether a key is one of those that the settings name."""
+        return bool(key) and any(
+            _same(str(key), known) for known in (self.bootstrap, self.metrics) if known
+        )
+
+
+def _same(given: str, known: str) -> bool:
+    """Whether two keys are the same; the answer takes as long, whatever they have in common."""
+    return hmac.compare_digest(given.encode(), known.encode())
+
 
 def new_key() -> str:
     """A fresh API key with 192 random bits."""
@@ -67,8 +80,8 @@ def new_key() -> str:
 
 async def authenticated(
     request: Request,
-    key: Annotated[str | None, Security(_header)],
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    key: Annotated[str | None, Security(api_key)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_key)],
 ) -> Caller:
     """The caller of a request."""
     known: Caller | None = getattr(request.state, "caller", None)
@@ -85,7 +98,7 @@ async def authenticate_first(request: Request) -> None:
     Raises:
         NotAuthenticated: there is no key, or nobody's.
     """
-    key, bearer = await _header(request), await _bearer(request)
+    key, bearer = await api_key(request), await bearer_key(request)
     request.state.caller = await authenticated(request, key, bearer)
 
 

@@ -31,6 +31,7 @@ def test_these_are_the_commands() -> None:
         "bot create",
         "bot disconnect",
         "bot list",
+        "doctor",
         "keys create",
         "keys list",
         "keys revoke",

@@ -4,9 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
-import structlog
 
-from sololine.cli.logs import configure_logs
 from tests.unit.cli.conftest import Run
 
 
@@ -73,27 +71,3 @@ def test_where_the_sandbox_cannot_run_it_says_why(
         "The sandbox cannot run here: it needs another machine.\n",
     )
     assert not data_dir.exists()
-
-
-@pytest.fixture
-def _unconfigured() -> object:
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("_unconfigured")
-@pytest.mark.parametrize(
-    ("level", "heard"), [("debug", 3), ("info", 2), ("warning", 1), ("error", 0)]
-)
-def test_what_is_logged_is_a_line_a_fact_on_standard_error(
-    capfd: pytest.CaptureFixture[str], level: str, heard: int
-) -> None:
-    configure_logs(level)
-    log = structlog.get_logger()
-    log.debug("small", bot="bot_1")
-    log.info("usual", bot="bot_1")
-    log.warning("grave", bot="bot_1")
-
-    said = capfd.readouterr()
-    assert said.out == ""
-    assert len(said.err.splitlines()) == heard

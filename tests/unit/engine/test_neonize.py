@@ -27,6 +27,7 @@ from sololine.engine.launch import WorkerLaunch
 from sololine.engine.link import NeonizeLink
 from sololine.engine.neonize import NeonizeEngine
 from sololine.engine.port import DeviceBusy, LinkClosed
+from sololine.health import OK, Verdict
 from tests.fakes.puppet import puppet
 
 asyncio.set_event_loop(None)
@@ -115,10 +116,27 @@ def open_files() -> int:
 async def test_a_worker_that_ends_is_heard_once(
     make: Make, behaviour: str, said: list[type[Signal]], last_word: str
 ) -> None:
-    link, heard = await opened(make(behaviour), EngineStopped)
+    engine = make(behaviour)
+    link, heard = await opened(engine, EngineStopped)
+    assert engine.lost == 1
     assert heard.kinds == said
     assert heard.last_word == last_word
     assert not alive(link.pid)
+
+
+async def test_an_engine_is_well_again_once_a_worker_could_be_started(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make("dies")
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.executable", "/no/such/python")
+        await opened(engine, EngineStopped)
+    assert engine.condition() != OK
+
+    await engine.link(DEVICE, Heard())
+
+    assert engine.condition() == OK
+    assert engine.workers == 1
 
 
 async def test_a_worker_that_cannot_be_started_is_heard_too(
@@ -128,6 +146,8 @@ async def test_a_worker_that_cannot_be_started_is_heard_too(
     engine = NeonizeEngine(tmp_path)
     link, heard = await opened(engine, EngineStopped)
     assert heard.last_word == "the system could not start a worker"
+    assert engine.condition().verdict is Verdict.DEGRADED
+    assert engine.workers == 0
     assert link.pid is None
     with pytest.raises(LinkClosed):
         await link.request_pairing_code("447441395830")

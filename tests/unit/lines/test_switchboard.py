@@ -15,6 +15,7 @@ from sololine.core.lease import RENEWED_EVERY, TERM_LENGTH, TRUST
 from sololine.core.linking import WINDOW
 from sololine.core.session import EndReason, State
 from sololine.engine.port import Deliver, DeviceBusy, Link
+from sololine.health import OK, Verdict
 from sololine.lines import switchboard as module
 from sololine.lines.switchboard import Switchboard
 from sololine.store.store import Store
@@ -355,6 +356,45 @@ async def test_a_process_cut_off_from_the_store_stops_before_its_leases_can_be_a
         await stage.closed(device)
 
         assert hours.now - began <= TRUST.total_seconds() < TERM_LENGTH.total_seconds()
+
+
+async def test_a_process_that_keeps_its_lines_is_well(
+    stage: Stage, hours: Hours, fragile: FragileStore
+) -> None:
+    async with process(stage, hours, fragile) as switchboard:
+        await online(stage)
+        await hours.pass_(RENEWED_EVERY)
+        await until(lambda: switchboard.condition() == OK, "a sweep has come round")
+
+        assert switchboard.lines == 1
+
+
+async def test_a_process_says_when_it_may_not_trust_its_leases_any_more(
+    stage: Stage, hours: Hours, fragile: FragileStore
+) -> None:
+    async with process(stage, hours, fragile) as switchboard:
+        await online(stage)
+        fragile.hangs = True
+        hours.now += TRUST.total_seconds()
+        told = switchboard.condition()
+
+        assert told.verdict is Verdict.DEGRADED
+        assert "leases could not be renewed" in told.reason
+        fragile.hangs = False
+
+
+async def test_a_process_says_that_it_takes_nothing_up_until_it_does_again(
+    stage: Stage, hours: Hours, fragile: FragileStore
+) -> None:
+    async with process(stage, hours, fragile) as switchboard:
+        fragile.fails = True
+        hours.now += module.LATE_S
+        await until(lambda: switchboard.condition() != OK, "no sweep has come round")
+        told = switchboard.condition()
+        fragile.fails = False
+        await until(lambda: switchboard.condition() == OK, "a sweep has come round")
+
+        assert told.reason == "no session was looked for in 20 s; nothing is taken up"
 
 
 async def test_one_renewal_that_failed_is_tried_again_soon(

@@ -1,0 +1,40 @@
+"""What `sololine doctor` looks at: each check finds something, and changes nothing."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """The service runs, and something should be looked at."""
+    FAILED = "failed"
+    """The service cannot run so, or should not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check has found, in sentences that hold no secret.
+
+    Attributes:
+        check: the check's name.
+        says: what is so.
+        remedy: what to do about it; empty where nothing is to be done.
+    """
+
+    check: str
+    says: str
+    state: State = State.OK
+    remedy: str = ""
+
+
+def warning(check: str, says: str, remedy: str) -> Finding:
+    """A finding that should be looked at."""
+    return Finding(check=check, says=says, state=State.WARNING, remedy=remedy)
+
+
+def failed(check: str, says: str, remedy: str) -> Finding:
+    """A finding with which the service cannot run, or should not."""
+    return Finding(check=check, says=says, state=State.FAILED, remedy=remedy)
