@@ -68,6 +68,11 @@ def test_other_words_are_those_of_the_sololine_command(words: list[str]) -> None
     assert dev.plan(words) == dev.Plan((("sololine", *words),), dev=False, at_root=False)
 
 
+def test_messages_refreshes_the_catalogues_of_the_checkout() -> None:
+    refresh = ("python", "-m", "tools.messages")
+    assert dev.plan(["messages"]) == dev.Plan((refresh,), dev=True, at_root=True)
+
+
 def test_check_and_fmt_need_the_dev_dependencies() -> None:
     assert dev.plan(["check"]) == dev.Plan(dev.CHECKS, dev=True, at_root=True)
     assert dev.plan(["fmt"]) == dev.Plan(dev.FMT, dev=True, at_root=True)

@@ -150,6 +150,25 @@ def test_what_is_not_translated_is_found(said: Catalog) -> None:
     assert counted[0] in messages.missing(catalog)
 
 
+def test_a_refresh_changes_only_what_the_source_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "LOCALE", tmp_path)
+    file = messages.catalogue(Language.SPANISH)
+    file.parent.mkdir(parents=True)
+    whole = (LOCALE / file.relative_to(tmp_path)).read_text()
+    lost = '\nmsgid "The bot was deleted."\nmsgstr "El bot fue eliminado."\n'
+    gone = '\nmsgid "Nobody says this."\nmsgstr "Nadie lo dice."\n'
+
+    file.write_text(whole)
+    assert messages.refresh(Language.SPANISH) == []
+    assert file.read_text() == whole
+    file.write_text(whole.replace(lost, gone))
+    assert messages.refresh(Language.SPANISH) == ["The bot was deleted."]
+    assert file.read_text() == whole.replace("El bot fue eliminado.", "")
+    assert file.with_suffix(".mo").exists()
+
+
 # ------------------------------------------------------------------ the source
 
 
