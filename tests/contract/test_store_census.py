@@ -24,7 +24,8 @@ from tests.contract.store_scenes import (
     unlink,
 )
 from tests.contract.store_talk import asked, happened, hooked, stored
-from tests.contract.test_store_plans import caught, plan_of
+from tests.contract.test_store_plans import plan_of
+from tests.sql import seen
 
 
 async def census(store: Store) -> Census:
@@ -95,9 +96,9 @@ async def test_devices_are_those_in_use_those_that_come_and_those_that_go(store:
 
 
 async def test_of_messages_and_deliveries_only_those_that_wait_are_read(store: Store) -> None:
-    with caught(store) as statements:
+    with seen(store) as sight:
         await store.run(lambda tx: tx.census.take())
-    (query,) = [each for each in statements if "bot_sessions" in each[0]]
+    (query,) = [each for each in sight.statements if "bot_sessions" in each[0]]
 
     plan = await plan_of(store, *query)
 

@@ -142,17 +142,6 @@ def test_whoever_ends_a_process_by_hand_is_no_fault() -> None:
     assert "KeyboardInterrupt" in done.stderr
 
 
-@pytest.fixture
-def _unconfigured(monkeypatch: pytest.MonkeyPatch) -> object:
-    for hook in ("sys.excepthook", "sys.unraisablehook", "threading.excepthook"):
-        module, _, name = hook.partition(".")
-        monkeypatch.setattr(sys.modules[module], name, getattr(sys.modules[module], name))
-    monkeypatch.setattr("logging.captureWarnings", lambda capture: None)
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("_unconfigured")
 @pytest.mark.parametrize(
     ("level", "heard"), [("debug", 3), ("info", 2), ("warning", 1), ("error", 0)]
 )
