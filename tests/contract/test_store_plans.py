@@ -19,6 +19,7 @@ from sololine.core.chore import ChoreFailure
 from sololine.core.content import Kind
 from sololine.core.ids import (
     DEFAULT_TENANT,
+    DEFAULT_USER,
     BotId,
     ChatRef,
     ChoreId,
@@ -30,7 +31,7 @@ from sololine.core.ids import (
 from sololine.core.webhook import DeliveryState
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
-from tests.contract.store_scenes import HERE, locked, new_bot
+from tests.contract.store_scenes import HERE, NUMBER, locked, new_bot
 from tests.contract.store_talk import (
     ANA,
     asked,
@@ -86,6 +87,9 @@ HOT: Final[dict[str, Work]] = {
     "reactions": lambda tx: tx.messages.reactions(BOT, ["A", "B"]),
     "answered": lambda tx: tx.messages.answered(BOT, ANA, tx.now),
     "form": lambda tx: tx.messages.form(BOT, MESSAGE),
+    "what is said of a bot": lambda tx: tx.listings.of_bot(BOT),
+    "who has a number": lambda tx: tx.conflicts.parties_of(NUMBER),
+    "a user's bots of a name": lambda tx: tx.bots.named(DEFAULT_TENANT, DEFAULT_USER, "Ada"),
     "chat": lambda tx: tx.chats.get(BOT, ANA),
     "chats by id": lambda tx: tx.chats.many(BOT, [ANA, ChatId("1")]),
     "chats by LID": lambda tx: tx.chats.of_lids(BOT, ["1@lid", "2@lid"]),

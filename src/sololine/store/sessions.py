@@ -6,8 +6,8 @@
     another    the life, to take   evict        raises the term, so that the old line is fenced off
     bot's line the number away
 
-What follows from a session (claims, retired devices, connection attempts) is written with it, in
-the same transaction, and nowhere else.
+What follows from a session (claims, retired devices, connection attempts, the end of a listing) is
+written with it, in the same transaction, and nowhere else.
 
 Whoever writes has locked the session in the same transaction (`lock`) and rests on what it read
 then. `lock` comes before any event is appended: the tenant's counter is the last lock of all.
@@ -21,7 +21,7 @@ from sqlalchemy import bindparam, func, select, update
 from sololine.core.ids import BotId, TenantId
 from sololine.core.lease import Lease
 from sololine.core.session import Session, State
-from sololine.store import attempts, claims, retired
+from sololine.store import attempts, claims, listings, retired
 from sololine.store.connection import Connection
 from sololine.store.errors import Fenced
 from sololine.store.session_rows import intent_columns, life_columns, session_of
@@ -133,5 +133,6 @@ class Sessions:
 
     async def _follow(self, before: Session, after: Session) -> None:
         await claims.reconcile(self._connection, before, after)
+        await listings.overtake(self._connection, before, after)
         await retired.retire(self._connection, after, before.devices - after.devices)
         await attempts.record(self._connection, before, after)
