@@ -67,6 +67,14 @@ async def contested(store: Store, tenant: TenantId | None = None) -> dict[Number
     return {each.number: sorted(party.bot for party in each.parties) for each in found}
 
 
+async def leaving(store: Store) -> tuple[int, ...]:
+    """How many holders are told to unlink: of all tenants, and of each."""
+    async with store.read() as tx:
+        return tuple(
+            [await tx.conflicts.leaving(each) for each in (None, DEFAULT_TENANT, OTHER_TENANT)]
+        )
+
+
 async def test_what_is_said_of_a_bot_is_kept_and_replaced(store: Store) -> None:
     first = await listed(store)
     assert await listing_of(store, first.bot) == first
@@ -173,8 +181,10 @@ async def test_a_holder_that_is_to_be_unlinked_counts_no_more_and_one_that_goes_
     assert len(await contested(store)) == 1
     await wants(store, holder, Wish.UNLINKED)
     assert await contested(store) == {}
+    assert await leaving(store) == (1, 1, 0)
     await unlink(store, holder, lease)
     assert await contested(store) == {}
+    assert await leaving(store) == (0, 0, 0)
 
 
 async def test_what_is_said_in_other_tenants_is_seen_by_the_operator_alone(store: Store) -> None:

@@ -48,7 +48,7 @@ MESSAGE: Final = MessageId("msg_a")
 CHORE: Final = ChoreId("cho_a")
 PAGE: Final = dict[str, Any](before=9, limit=3)
 
-SMALL: Final = {"webhooks", "queues", "due", "open", "CONSTANT"}
+SMALL: Final = {"webhooks", "queues", "due", "open", "ranked", "CONSTANT"}
 """Read from end to end on purpose: all webhooks of a deployment are few, the rest are results."""
 
 
@@ -87,6 +87,9 @@ HOT: Final[dict[str, Work]] = {
     "reactions": lambda tx: tx.messages.reactions(BOT, ["A", "B"]),
     "answered": lambda tx: tx.messages.answered(BOT, ANA, tx.now),
     "form": lambda tx: tx.messages.form(BOT, MESSAGE),
+    "attempts by day": lambda tx: tx.attempts.by_day(DEFAULT_TENANT, tx.now, tx.now),
+    "attempts by bot": lambda tx: tx.attempts.by_bot(DEFAULT_TENANT, tx.now, tx.now, 10),
+    "times to connect": lambda tx: tx.attempts.times(DEFAULT_TENANT, tx.now, tx.now),
     "what is said of a bot": lambda tx: tx.listings.of_bot(BOT),
     "who has a number": lambda tx: tx.conflicts.parties_of(NUMBER),
     "a user's bots of a name": lambda tx: tx.bots.named(DEFAULT_TENANT, DEFAULT_USER, "Ada"),

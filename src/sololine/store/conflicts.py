@@ -75,6 +75,13 @@ _COUNT: Final = select(func.count(distinct(_said.number)).label("contested"))
 _COUNT_ALL: Final = _COUNT.where(_CONTESTED)
 _COUNT_OWN: Final = _COUNT.where(*_CONTESTED_OWN)
 
+_LEAVING: Final = (
+    select(func.count().label("leaving"))
+    .select_from(bot_sessions)
+    .where(_held.number.is_not(None), ~_STAYS)
+)
+_LEAVING_OWN: Final = _LEAVING.where(_held.tenant_id == bindparam("tenant"))
+
 _Statements = tuple[Select[Any], Select[Any]]
 
 
@@ -104,6 +111,13 @@ class Conflicts:
         values = {} if tenant is None else {"tenant": tenant}
         (row,) = await self._connection.rows(statement, values)
         return int(row["contested"])
+
+    async def leaving(self, tenant: TenantId | None = None) -> int:
+        """How many holders were told to unlink, and have not done it yet."""
+        statement = _LEAVING if tenant is None else _LEAVING_OWN
+        values = {} if tenant is None else {"tenant": tenant}
+        (row,) = await self._connection.rows(statement, values)
+        return int(row["leaving"])
 
     async def _parties(self, statements: _Statements, values: Row) -> list[Party]:
         return [

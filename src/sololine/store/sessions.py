@@ -45,12 +45,13 @@ _COUNTS: Final = select(
     func.count().filter(_row.state == State.CONNECTED.value).label("connected"),
     func.count().filter(_row.state == State.AWAITING_SCAN.value).label("awaiting_scan"),
     func.count().filter(_row.state == State.DISCONNECTED.value).label("disconnected"),
-).where(_row.tenant_id == bindparam("tenant"))
+)
+_COUNTS_OWN: Final = _COUNTS.where(_row.tenant_id == bindparam("tenant"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCounts:
-    """How many sessions a tenant has, and in which states; the rest is on its way up."""
+    """How many sessions there are, and in which states; the rest is on its way up."""
 
     total: int
     connected: int
@@ -120,9 +121,11 @@ class Sessions:
         await self._connection.change(_SAVE_EVICTED, {"bot": after.bot, **life_columns(after)})
         await self._follow(before, after)
 
-    async def counts(self, tenant: TenantId) -> SessionCounts:
-        """How the tenant's sessions are doing, in numbers."""
-        (row,) = await self._connection.rows(_COUNTS, {"tenant": tenant})
+    async def counts(self, tenant: TenantId | None) -> SessionCounts:
+        """How sessions are doing, in numbers: a tenant's, or all."""
+        statement = _COUNTS if tenant is None else _COUNTS_OWN
+        values = {} if tenant is None else {"tenant": tenant}
+        (row,) = await self._connection.rows(statement, values)
         return SessionCounts(**row)
 
     def _check_life(self, before: Session, after: Session) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from sololine.actions import sessions
+from sololine.actions import conflicts, sessions
 from sololine.actions.sessions import Check
 from sololine.core.linking import Code, Method, Window
 from sololine.core.session import State
@@ -177,8 +177,15 @@ async def session_check(
 
 @router.post("/session-check")
 async def resolve_conflicts(caller: CallerOf, gateway: GatewayOf) -> Resolution:
-    """Resolve conflicts now: log out devices that lost their number and still stand on a phone."""
-    resolved, left = await sessions.resolve(gateway, caller)
+    """Resolve the tenant's conflicts now, and log out devices that still stand on a phone.
+
+    Which bot keeps a number is for an API key to ask: it may be another user's.
+    """
+    if caller.user is None:
+        outcome = await conflicts.resolve(gateway, caller.tenant)
+    else:
+        outcome = await conflicts.log_out_left(gateway, caller.tenant)
+    resolved, left = len(outcome.plans) + outcome.gone, outcome.left
     return Resolution(
         resolved=resolved,
         left=left,
