@@ -187,3 +187,8 @@ async def test_a_users_bots_are_found_by_their_name(store: Store) -> None:
         ]
         assert len(await tx.bots.named(DEFAULT_TENANT, EVA, "Ada", limit=1)) == 1
         assert await tx.bots.named(OTHER_TENANT, EVA, "Ada") == []
+
+
+async def test_all_tenants_are_listed(store: Store) -> None:
+    async with store.read() as tx:
+        assert await tx.tenants.all() == sorted([DEFAULT_TENANT, OTHER_TENANT])

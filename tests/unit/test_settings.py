@@ -41,6 +41,7 @@ def test_every_setting_comes_from_a_variable_of_its_name(monkeypatch: pytest.Mon
         "media_at_arrival": "true",
         "media_max_bytes": "2048",
         "sends_per_minute": "0",
+        "attempts_kept_days": "7",
         "allow_private_addresses": "true",
         "allowed_origins": '["https://example.com"]',
         "only": "web",
@@ -62,6 +63,7 @@ def test_every_setting_comes_from_a_variable_of_its_name(monkeypatch: pytest.Mon
         "media_at_arrival": True,
         "media_max_bytes": 2048,
         "sends_per_minute": 0,
+        "attempts_kept_days": 7,
         "allow_private_addresses": True,
         "allowed_origins": ("https://example.com",),
     }

@@ -55,9 +55,20 @@ class Credentials:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
 
-    def devices(self) -> list[DeviceId]:
-        """The devices that have a file, in the order of their names."""
-        return sorted(DeviceId(path.stem) for path in self.folder.glob(f"*{_SUFFIX}"))
+    def idle(self, for_: timedelta) -> list[DeviceId]:
+        """The devices none of whose files was written to for so long, by their names.
+
+        Whatever is left of a device counts, be it a lock alone.
+        """
+        until = time.time() - for_.total_seconds()
+        touched: dict[str, float] = {}
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                name, dot, _ = entry.name.partition(".")
+                if dot and _DEVICE.fullmatch(name):
+                    with contextlib.suppress(FileNotFoundError):  # somebody was faster
+                        touched[name] = max(touched.get(name, 0), entry.stat().st_mtime)
+        return sorted(DeviceId(name) for name, last in touched.items() if last <= until)
 
     @contextlib.contextmanager
     def hold(self, device: DeviceId, patience: timedelta) -> Iterator[None]:

@@ -9,6 +9,7 @@ from sololine.store.conflicts import Conflicts
 from sololine.store.connection import Connection
 from sololine.store.deliveries import Deliveries
 from sololine.store.deployment import Deployment
+from sololine.store.devices import Devices
 from sololine.store.events import Events
 from sololine.store.keys import Keys
 from sololine.store.leases import Leases
@@ -41,6 +42,7 @@ class Transaction:
         self.conflicts = Conflicts(connection)
         self.leases = Leases(connection)
         self.events = Events(connection)
+        self.devices = Devices(connection)
         self.retired = RetiredDevices(connection)
         self.attempts = Attempts(connection)
         self.chats = Chats(connection)

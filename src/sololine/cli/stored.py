@@ -1,0 +1,48 @@
+"""What commands do in the service's own store, whether or not the service runs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from sololine.cli.configured import settings_of
+from sololine.cli.output import fail
+from sololine.core.ids import TenantId
+
+if TYPE_CHECKING:
+    from sololine.actions.gateway import Gateway
+    from sololine.store.transaction import Transaction
+
+T = TypeVar("T")
+TENANT_MAX: Final = 64
+
+
+def in_store(work: Callable[["Transaction"], Awaitable[T]]) -> T:
+    """Do something in one transaction."""
+    return at_gateway(lambda gateway: gateway.store.run(work))
+
+
+def at_gateway(work: Callable[["Gateway"], Awaitable[T]]) -> T:
+    """Do what the API does too.
+
+    Nobody hears the notices of it: a service that runs finds what was written by itself, within
+    seconds.
+    """
+    # They load the database's parts, which takes longer than most commands.
+    from sololine.actions.gateway import Gateway  # noqa: PLC0415 — see above
+    from sololine.bus.memory import MemoryBus  # noqa: PLC0415 — see above
+    from sololine.opened_store import opened_store  # noqa: PLC0415 — see above
+
+    settings = settings_of()
+
+    async def run() -> T:
+        async with opened_store(settings) as store:
+            return await work(Gateway(store=store, bus=MemoryBus(), region=settings.region))
+
+    return asyncio.run(run())
+
+
+def tenant_named(name: str) -> TenantId:
+    """A tenant by its name; ends the command when it cannot be one."""
+    if not name.strip() or not name.isprintable() or len(name) > TENANT_MAX:
+        fail(f"A tenant's name has 1 to {TENANT_MAX} printable characters.")
+    return TenantId(name)
