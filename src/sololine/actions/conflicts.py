@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sololine.actions.bots import owned
 from sololine.actions.gateway import Gateway
 from sololine.bus import EVENTS, EVERYTHING, SESSIONS, Notice
+from sololine.core.access import Caller
 from sololine.core.conflict import Conflict, Keep, Party, Plan, conflicts_of, plan
 from sololine.core.events import Event, EventType
 from sololine.core.ids import BotId, TenantId
@@ -66,6 +68,18 @@ async def detect(gateway: Gateway, tenant: TenantId | None) -> Report:
             conflicts=conflicts_of(await tx.conflicts.parties(tenant), tenant),
             left=await _left(tx, tenant),
         )
+
+
+async def chosen(gateway: Gateway, caller: Caller, keep: str) -> Keep | BotId:
+    """Which bot a caller wants to be kept: `newest`, `oldest`, or one of its own by the id.
+
+    Raises:
+        BotNotFound: it is none of these.
+    """
+    if keep in list(Keep):
+        return Keep(keep)
+    async with gateway.store.read() as tx:
+        return (await owned(tx, caller, keep, None)).bot.id
 
 
 async def resolve(

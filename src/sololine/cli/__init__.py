@@ -4,7 +4,18 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from sololine.cli import bot, keys, phone, phone_group, phone_letters, serve
+from sololine.cli import (
+    bot,
+    clean,
+    conflicts,
+    importing,
+    keys,
+    phone,
+    phone_group,
+    phone_letters,
+    serve,
+    stats,
+)
 
 app = typer.Typer(
     name="sololine",
@@ -16,11 +27,15 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(serve.sandbox)
 app.command()(serve.migrate)
+app.command()(clean.clean)
+app.command()(stats.stats)
+app.command("import")(importing.import_bots)
 phone.app.add_typer(phone_letters.app)
 phone.app.add_typer(phone_group.app)
 app.add_typer(bot.app)
 app.add_typer(phone.app)
 app.add_typer(keys.app)
+app.add_typer(conflicts.app)
 
 
 @app.command()

@@ -246,6 +246,8 @@ def _instant(text: str) -> datetime | None:
             "The lastConnectedAt is no instant. Write it like 2025-11-03T10:30:00Z, in UTC if it "
             "names no zone."
         )
+    # In milliseconds, as it is stored: the same file must say the same the next time.
+    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -199,12 +199,11 @@ def _existing(checked: Check) -> ExistingConnection | None:
     if checked.bot is None:
         return None
     session = checked.bot.session
-    status = "QR_PENDING" if session.state is State.AWAITING_SCAN else session.state.value.upper()
     return ExistingConnection.model_validate(
         {
             "botId": checked.bot.bot.id,
             "botName": checked.bot.bot.name,
-            "status": status,
+            "status": session.state.status,
             "phoneNumber": session.device.number.digits if session.device else None,
             "isConnected": session.state is State.CONNECTED,
             "connectedAt": session.connected_at,

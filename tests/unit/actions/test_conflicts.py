@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -13,10 +13,7 @@ from sololine.core.advance import Looked
 from sololine.core.conflict import Keep
 from sololine.core.ids import DEFAULT_TENANT, BotId, DeviceId, TenantId
 from sololine.core.linking import WINDOW
-from sololine.core.listing import Listing
-from sololine.core.number import Number
 from sololine.core.session import State, Wish
-from sololine.store.transaction import Transaction
 from tests.unit.scenes import (
     KEY_CALLER,
     NOON,
@@ -30,9 +27,9 @@ from tests.unit.scenes import (
     connected_bot,
     events_of,
     holder_of,
+    listed_bot,
     logged,
     move,
-    new_bot,
     qr,
     session_of,
     until,
@@ -46,32 +43,6 @@ def no_line_will_settle_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """No line runs here, so nobody is waited for."""
     monkeypatch.setattr(sessions, "SETTLED_WITHIN_S", 0)
     monkeypatch.setattr(conflicts, "SETTLED_WITHIN_S", 0)
-
-
-async def listed_bot(
-    gateway: Gateway,
-    number: str = NUMBER,
-    *,
-    caller: Caller = KEY_CALLER,
-    last: datetime | None = NOON - DAY,
-    bot: BotId | None = None,
-) -> BotId:
-    """A bot that another system's data says has the number."""
-    bot = bot or await new_bot(gateway, caller=caller)
-    listing = Listing(
-        bot=bot,
-        tenant=caller.tenant,
-        number=Number(digits=number),
-        state=State.DISCONNECTED,
-        last_connected_at=last,
-    )
-
-    async def work(tx: Transaction) -> None:
-        await tx.sessions.lock(bot)
-        await tx.listings.put(listing)
-
-    await gateway.store.run(work)
-    return bot
 
 
 async def listed(gateway: Gateway, bots: Sequence[BotId]) -> list[BotId]:
@@ -219,22 +190,6 @@ async def test_resolving_again_finds_nothing_and_tells_nothing(gateway: Gateway)
     assert outcome.plans == []
     told = [event for bot in bots for event in await events_of(gateway.store, bot)]
     assert told.count("conflict.resolved") == 1
-
-
-async def test_of_many_that_resolve_at_once_each_conflict_is_resolved_by_one(
-    gateway: Gateway,
-) -> None:
-    for number in (NUMBER, OTHER_NUMBER):
-        for _ in range(3):
-            await listed_bot(gateway, number)
-
-    outcomes = await asyncio.gather(*(conflicts.resolve(gateway, None) for _ in range(5)))
-
-    assert sorted(plan.number.digits for each in outcomes for plan in each.plans) == [
-        NUMBER,
-        OTHER_NUMBER,
-    ]
-    assert await found(gateway) == []
 
 
 async def test_who_was_killed_in_between_goes_on_where_he_was(
