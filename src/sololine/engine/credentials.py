@@ -31,6 +31,10 @@ LOCK_PATIENCE: Final = timedelta(seconds=5)
 _DEVICE: Final = re.compile(r"[A-Za-z0-9_]+")
 _SUFFIX: Final = ".sqlite3"
 _JOURNAL_SUFFIX: Final = ".unsettled"
+_OWN: Final = re.compile(
+    rf"({_DEVICE.pattern})\.(?:sqlite3(?:-wal|-shm|-journal)?|lock|unsettled(?:-new)?)"
+)
+"""What `erase` deletes; its first group is the device."""
 _LOOK_AGAIN_S: Final = 0.02
 
 
@@ -64,10 +68,10 @@ class Credentials:
         touched: dict[str, float] = {}
         with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
-                name, dot, _ = entry.name.partition(".")
-                if dot and _DEVICE.fullmatch(name):
+                if (own := _OWN.fullmatch(entry.name)) is not None:
                     with contextlib.suppress(FileNotFoundError):  # somebody was faster
-                        touched[name] = max(touched.get(name, 0), entry.stat().st_mtime)
+                        last = max(touched.get(own[1], 0), entry.stat().st_mtime)
+                        touched[own[1]] = last
         return sorted(DeviceId(name) for name, last in touched.items() if last <= until)
 
     @contextlib.contextmanager

@@ -99,7 +99,7 @@ def test_a_device_is_idle_when_none_of_its_files_was_written_to(credentials: Cre
     aged(other, 2 * day)
     aged(other.with_suffix(".lock"), 2 * day)
     aged(credentials.folder / "dev_9.unsettled", 2 * day)
-    (credentials.folder / "notes.txt~").touch()
+    aged(credentials.folder / "dev_8.sqlite3.bak", 2 * day)
     assert credentials.idle(day) == ["dev_0", DEVICE, "dev_9"]
     assert credentials.idle(3 * day) == []
     other.with_name(f"{other.name}-wal").touch()
