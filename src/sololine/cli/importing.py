@@ -90,6 +90,6 @@ def _tell(found: "Examined", unknown: tuple[str, ...], repeats: int) -> None:
     if found.clashes:
         count = len(found.clashes)
         typer.echo("\n" + _CLASH[count == 1].format(count=count))
-        new = {each.bot for each in found.judged if each.fate is Fate.NEW}
+        new = [each.bot for each in found.judged if each.bot and each.fate is Fate.NEW]
         for line in report.conflicts(found.clashes, new):
             typer.echo(line)
