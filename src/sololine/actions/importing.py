@@ -44,6 +44,9 @@ class Fate(StrEnum):
     """The user has several bots of this name, and it is not told which: left out."""
 
 
+_TAKE_PART: Final = (Fate.NEW, Fate.CHANGED, Fate.SAME)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """An entry and what becomes of it; `bot` is the one it is about, if that is known."""
@@ -143,7 +146,7 @@ async def _clashes(
     tx: Transaction, tenant: TenantId, judged: Iterable[Judged]
 ) -> Sequence[Conflict]:
     """The conflicts there will be among the entries, and with bots that are there."""
-    taking_part = {each.bot: each for each in judged if each.bot and each.fate in _LISTED}
+    taking_part = {each.bot: each for each in judged if each.bot and each.fate in _TAKE_PART}
     parties: list[Party] = []
     for number in sorted({each.entry.number for each in taking_part.values()}):
         there = await tx.conflicts.parties_of(number)
@@ -156,9 +159,6 @@ async def _clashes(
         _party(tenant, bot, each.entry) for bot, each in taking_part.items() if bot not in held
     ]
     return conflicts_of(parties)
-
-
-_LISTED: Final = (Fate.NEW, Fate.CHANGED, Fate.SAME)
 
 
 def _party(tenant: TenantId, bot: BotId, entry: Entry) -> Party:

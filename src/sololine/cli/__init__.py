@@ -1,5 +1,7 @@
 """The `sololine` command: the top floor, where words typed by people become calls."""
 
+import io
+import sys
 from importlib.metadata import version as installed_version
 
 import typer
@@ -46,4 +48,8 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line; the entry point that the package declares."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name must not end a report because a console, or a file on Windows, lacks a letter.
+            stream.reconfigure(errors="backslashreplace")
     app()

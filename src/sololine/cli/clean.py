@@ -2,13 +2,13 @@
 
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from sololine.cli.configured import settings_of
 from sololine.cli.logs import configure_logs
-from sololine.cli.stored import at_gateway
+from sololine.cli.stored import DryRun, at_gateway
 
 if TYPE_CHECKING:
     from sololine.actions.gateway import Gateway
@@ -27,9 +27,7 @@ _LINES: Final = {
 }
 
 
-def clean(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, change nothing.")] = False,
-) -> None:
+def clean(dry_run: DryRun = False) -> None:
     """Clear away what nobody needs, as the service does every five minutes."""
     settings = settings_of()
     configure_logs("warning")  # what was cleared is told below

@@ -7,7 +7,7 @@ import typer
 
 from sololine.cli import report
 from sololine.cli.output import fail
-from sololine.cli.stored import at_gateway, tenant_named
+from sololine.cli.stored import AsJson, DryRun, OfTenant, at_gateway, scope_of
 from sololine.core.conflict import Keep, Plan
 from sololine.core.ids import BotId, is_bot_id
 
@@ -15,11 +15,12 @@ app = typer.Typer(
     name="conflicts", help="Numbers that several bots are said to have.", no_args_is_help=True
 )
 
-Tenant = Annotated[str | None, typer.Option(help="Look at this tenant's bots only.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
 _NOTHING: Final = "NO CONFLICTS WERE FOUND"
+_FOUND: Final = {
+    False: "{count} CONFLICTS WERE FOUND:",
+    True: "1 CONFLICT WAS FOUND:",
+}
+"""By whether it is one, as is the next."""
 _LEFT: Final = {
     False: "{count} devices that lost their number may still stand on their phones.",
     True: "1 device that lost its number may still stand on its phone.",
@@ -30,11 +31,11 @@ _BY_ITSELF: Final = (
 
 
 @app.command()
-def detect(tenant: Tenant = None, as_json: AsJson = False) -> None:
+def detect(tenant: OfTenant = None, as_json: AsJson = False) -> None:
     """Show every number that more than one bot has, or is said to have; exit code 1 if any."""
     from sololine.actions import conflicts  # noqa: PLC0415 — loads the database's parts
 
-    scope = tenant_named(tenant) if tenant is not None else None
+    scope = scope_of(tenant)
     found = at_gateway(lambda gateway: conflicts.detect(gateway, scope))
     if as_json:
         told = {
@@ -47,7 +48,7 @@ def detect(tenant: Tenant = None, as_json: AsJson = False) -> None:
         typer.echo("DETECTING WHATSAPP CONFLICTS\n")
         typer.echo(f"Total connections: {found.total}\n")
         count = len(found.conflicts)
-        typer.echo(report.CONFLICTS_FOUND[count == 1].format(count=count) if count else _NOTHING)
+        typer.echo(_FOUND[count == 1].format(count=count) if count else _NOTHING)
         for line in report.conflicts(found.conflicts):
             typer.echo(line)
         _tell_left(found.left)
@@ -61,14 +62,13 @@ def resolve(
         typer.Option(metavar="newest|oldest|BOT", help="Which bot keeps the number."),
     ] = Keep.NEWEST.value,
     dry_run: DryRun = False,
-    tenant: Tenant = None,
+    tenant: OfTenant = None,
     as_json: AsJson = False,
 ) -> None:
     """Leave each number to one bot, disconnect the others, and log their devices out."""
     from sololine.actions import conflicts  # noqa: PLC0415 — loads the database's parts
 
-    scope = tenant_named(tenant) if tenant is not None else None
-    kept = _kept(keep)
+    scope, kept = scope_of(tenant), _kept(keep)
     done = at_gateway(lambda gateway: conflicts.resolve(gateway, scope, kept, dry_run=dry_run))
     if as_json:
         told = {

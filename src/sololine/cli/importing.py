@@ -8,13 +8,11 @@ import typer
 from sololine.cli import report
 from sololine.cli.configured import settings_of
 from sololine.cli.output import fail
-from sololine.cli.stored import at_gateway, tenant_named
+from sololine.cli.stored import DryRun, at_gateway, tenant_named
 from sololine.core.ids import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from sololine.actions.importing import Examined
-
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
 _CLASH: Final = {
     False: "{count} NUMBERS WOULD BE IN CONFLICT:",

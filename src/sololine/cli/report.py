@@ -5,17 +5,13 @@ Numbers stand in them in full, as an operator needs them to find a phone. Nothin
 
 from collections.abc import Container, Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sololine.core.advance import rfc3339
 from sololine.core.conflict import Basis, Conflict, Party
 from sololine.core.ids import DEFAULT_TENANT, BotId
 
-CONFLICTS_FOUND = {
-    False: "{count} CONFLICTS WERE FOUND:",
-    True: "1 CONFLICT WAS FOUND:",
-}
-"""By whether it is one."""
+_NOTES: Final = {Basis.HELD: ", linked", Basis.LISTED: ", as imported"}
 
 
 def plain(text: str) -> str:
@@ -48,9 +44,6 @@ def conflicts(found: Iterable[Conflict], new: Container[BotId] = ()) -> Iterator
                 yield f"      - Tenant: {plain(party.tenant)}"
             yield f"      - Status: {party.state.status}{_NOTES[party.basis]}"
             yield f"      - Last connection: {moment(party.last_connected_at)}"
-
-
-_NOTES = {Basis.HELD: ", linked", Basis.LISTED: ", as imported"}
 
 
 def party_json(party: Party) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sololine.cli.stored import at_gateway, tenant_named
+from sololine.cli.stored import AsJson, OfTenant, at_gateway, scope_of
 
 if TYPE_CHECKING:
     from sololine.actions.gateway import Gateway
@@ -20,14 +20,14 @@ _TIMES: Final = {
 
 
 def stats(
-    tenant: Annotated[str | None, typer.Option(help="Look at this tenant's bots only.")] = None,
+    tenant: OfTenant = None,
     days: Annotated[
         int, typer.Option(min=1, max=3650, help="How many days of attempts to look at.")
     ] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show how many sessions there are, and how attempts to connect went."""
-    scope = tenant_named(tenant) if tenant is not None else None
+    scope = scope_of(tenant)
 
     async def work(gateway: "Gateway") -> "Statistics":
         from sololine.actions import statistics  # noqa: PLC0415 — loads the database's parts

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+
+import typer
 
 from sololine.cli.configured import settings_of
 from sololine.cli.output import fail
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 TENANT_MAX: Final = 64
+
+OfTenant = Annotated[str | None, typer.Option(help="Look at this tenant's bots only.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def in_store(work: Callable[["Transaction"], Awaitable[T]]) -> T:
@@ -35,10 +42,19 @@ def at_gateway(work: Callable[["Gateway"], Awaitable[T]]) -> T:
     settings = settings_of()
 
     async def run() -> T:
-        async with opened_store(settings) as store:
+        async with AsyncExitStack() as stack:
+            try:
+                store = await stack.enter_async_context(opened_store(settings))
+            except ValueError as error:  # the address is none
+                fail(str(error))
             return await work(Gateway(store=store, bus=MemoryBus(), region=settings.region))
 
     return asyncio.run(run())
+
+
+def scope_of(tenant: str | None) -> TenantId | None:
+    """Whose bots a command is about, by `OfTenant`; None for all."""
+    return None if tenant is None else tenant_named(tenant)
 
 
 def tenant_named(name: str) -> TenantId:

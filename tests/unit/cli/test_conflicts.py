@@ -180,6 +180,14 @@ def test_what_is_neither_an_order_nor_a_bot_is_refused(run: Run) -> None:
     assert result.stderr.startswith("--keep is newest, oldest, or the id of a bot.")
 
 
+def test_a_database_that_is_none_of_ours_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOLOLINE_DATABASE_URL", "mysql://localhost/x")
+    for words in (("conflicts", "detect"), ("stats",), ("clean",)):
+        result = run(*words)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "postgresql" in result.stderr
+
+
 @pytest.mark.usefixtures("imported")
 def test_one_tenant_may_be_looked_at_alone(run: Run, tmp_path: Path) -> None:
     assert run("conflicts", "detect", "--tenant", "acme").exit_code == 0

@@ -70,6 +70,17 @@ def test_a_command_that_needs_the_store_alone_runs(data_dir: Path, words: tuple[
     assert done.stdout
 
 
+def test_a_letter_that_the_console_lacks_does_not_end_a_report(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    file = tmp_path / "bots.csv"
+    file.write_text("userId,phoneNumber\nŁucja,34600111222\nben,34600111222\n", encoding="utf-8")
+    done = run(data_dir, "import", str(file), "--dry-run")
+    assert done.returncode == 0
+    assert "User: \\u0141ucja\n" in done.stdout
+
+
 def test_an_import_runs_too(data_dir: Path, tmp_path: Path) -> None:
     file = tmp_path / "bots.csv"
     file.write_text("userId,phoneNumber\neva,34600111222\nben,34600111222\n")
