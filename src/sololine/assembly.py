@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -10,23 +11,21 @@ from fastapi import FastAPI
 from sololine.actions.gateway import Gateway
 from sololine.bus import Bus
 from sololine.bus.memory import MemoryBus
-from sololine.clock import SystemClock
-from sololine.core.ids import DEFAULT_TENANT
 from sololine.core.sentence import Sentence
 from sololine.courier import Courier
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.neonize import NeonizeEngine
+from sololine.lines.janitor import Janitor
 from sololine.lines.manners import Manners
 from sololine.lines.process import process_slot
 from sololine.lines.switchboard import Switchboard
 from sololine.media_files import MediaFiles
 from sololine.metrics import Metrics, Reading
+from sololine.opened_store import opened_store
 from sololine.outward import Outward
 from sololine.secret_file import kept
 from sololine.settings import Settings
 from sololine.store.metered import MeteredStore
-from sololine.store.migrate import migrate
-from sololine.store.store import Store
 from sololine.web.app import create_app
 from sololine.web.auth import Keyring, new_key
 
@@ -56,19 +55,6 @@ class OtherCredentials(Exception):
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Store]:
-    """The store with its newest schema; what it does is counted in `metrics`."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    await migrate(settings.store_url)
-    store = await MeteredStore.open(settings.store_url, SystemClock(), metrics)
-    try:
-        await store.run(lambda tx: tx.tenants.ensure(DEFAULT_TENANT))
-        yield store
-    finally:
-        await store.close()
-
-
-@asynccontextmanager
 async def assembled(
     settings: Settings, launch: WorkerLaunch | None = None
 ) -> AsyncIterator[FastAPI]:
@@ -81,15 +67,18 @@ async def assembled(
     media = MediaFiles(settings.data_dir / "media")
     metrics = Metrics(version("sololine"))
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(settings, metrics))
+        store = await stack.enter_async_context(
+            opened_store(settings, lambda url, clock: MeteredStore.open(url, clock, metrics))
+        )
         bus = await stack.enter_async_context(_bus(settings))
         parts = {"bus": bus.condition}
         metrics.ask(_lost(bus))
         outward = await stack.enter_async_context(
             Outward(allow_private=settings.allow_private_addresses)
         )
+        engine: NeonizeEngine | None = None
         if settings.only != "web":
-            credentials = kept(settings.data_dir / "credentials-id", lambda: secrets.token_hex(16))
+            credentials = kept(settings.folder_file, lambda: secrets.token_hex(16))
             if not await store.run(lambda tx: tx.deployment.bind(credentials)):
                 raise OtherCredentials
             process = stack.enter_context(process_slot(settings.data_dir))
@@ -115,6 +104,15 @@ async def assembled(
                 "workers": engine.condition,
             }
             metrics.ask(*_running(switchboard, courier, engine))
+        janitor = Janitor(
+            store=store,
+            bus=bus,
+            attempts_kept=timedelta(days=settings.attempts_kept_days),
+            folder=settings.folder_id,
+            engine=engine,
+            media=media,
+        )
+        await stack.enter_async_context(janitor.running())
         gateway = Gateway(
             store=store,
             bus=bus,

@@ -10,10 +10,17 @@ calls wait for the disk; in an event loop they belong on a thread.
 """
 
 import os
+import re
 import secrets
+import time
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from sololine.core.ids import MediaId, is_media_id
+
+_DRAFT: Final = re.compile(r"\.med_[0-9a-z]+\.[0-9a-f]+\.part")
 
 
 class MediaFiles:
@@ -57,6 +64,23 @@ class MediaFiles:
     def delete(self, media: MediaId) -> None:
         """Delete the file, if it is there."""
         self.path(media).unlink(missing_ok=True)
+
+    def idle(self, for_: timedelta) -> tuple[list[MediaId], list[Path]]:
+        """The files, and the drafts that nobody kept, which were not written to for so long."""
+        files, drafts = list[MediaId](), list[Path]()
+        until = time.time() - for_.total_seconds()
+        with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+            for entry in entries:
+                try:
+                    if not entry.is_file() or entry.stat().st_mtime > until:
+                        continue
+                except FileNotFoundError:
+                    continue  # somebody was faster
+                if is_media_id(entry.name):
+                    files.append(MediaId(entry.name))
+                elif _DRAFT.fullmatch(entry.name):
+                    drafts.append(Path(entry.path))
+        return files, drafts
 
     def exists(self, media: MediaId) -> bool:
         """Whether the file is there."""

@@ -76,6 +76,12 @@ class Settings(BaseSettings):
         le=6000,
         description="Messages that one bot sends in a minute at most, against bans; 0: no limit.",
     )
+    attempts_kept_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="Days for which attempts to connect are kept, for statistics.",
+    )
     allow_private_addresses: bool = Field(
         default=False,
         description="Let webhooks and media URLs lead into private networks, "
@@ -120,6 +126,18 @@ class Settings(BaseSettings):
         if region not in phonenumbers.SUPPORTED_REGIONS:
             raise PydanticCustomError("unknown_region", "not a country (ISO 3166)")
         return region
+
+    @property
+    def folder_file(self) -> Path:
+        """What names the data folder to the database that is bound to it."""
+        return self.data_dir / "credentials-id"
+
+    @property
+    def folder_id(self) -> str | None:
+        """The data folder's name; None before a service ran connections in it."""
+        if not self.folder_file.exists():
+            return None
+        return self.folder_file.read_text(encoding="utf-8").strip() or None
 
     @property
     def store_url(self) -> str:

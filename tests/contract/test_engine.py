@@ -4,13 +4,14 @@ What travels over a link stands in `test_engine_messages.py`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sololine.core.ids import DeviceId
 from sololine.core.signals import (
     Banned,
     CredentialsInUse,
@@ -25,7 +26,7 @@ from sololine.core.signals import (
     QrIssued,
     Signal,
 )
-from sololine.engine.port import DeviceBusy, Engine, LinkClosed
+from sololine.engine.port import DeviceBusy, Engine, Known, LinkClosed
 from tests.contract.engine_worlds import (
     DEVICE,
     NUMBER,
@@ -316,6 +317,32 @@ async def test_forgetting_deletes_the_credentials(world: World) -> None:
 
 async def test_forgetting_what_is_not_there_is_fine(world: World) -> None:
     await world.engine.forget(DEVICE)
+
+
+def knowing(*devices: DeviceId) -> Known:
+    """Rows in which these devices stand."""
+
+    async def known(asked: Collection[DeviceId]) -> Collection[DeviceId]:
+        return set(devices).intersection(asked)
+
+    return known
+
+
+async def test_credentials_that_nobody_knows_of_are_forgotten_and_no_others(world: World) -> None:
+    await linked_and_closed(world)
+    idle_for = timedelta()
+    assert await world.engine.forget_unknown(knowing(DEVICE), idle_for) == []
+    assert await world.engine.forget_unknown(knowing(OTHER), idle_for, dry_run=True) == [DEVICE]
+    assert await world.engine.linked(DEVICE) is not None
+    assert await world.engine.forget_unknown(knowing(OTHER), idle_for) == [DEVICE]
+    assert await world.engine.linked(DEVICE) is None
+
+
+async def test_credentials_in_use_are_not_forgotten_whoever_knows_of_them(world: World) -> None:
+    _, heard = await linked_up(world)
+    assert await world.engine.forget_unknown(knowing(), timedelta()) == []
+    await quiet(heard)
+    assert world.devices(NUMBER) == 1
 
 
 async def test_one_phone_links_two_devices_for_an_engine_knows_no_claims(world: World) -> None:

@@ -166,3 +166,29 @@ async def test_two_keys_may_have_one_name(store: Store) -> None:
         await store.run(lambda tx, byte=byte: tx.keys.add(DEFAULT_TENANT, byte * 32, ""))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     async with store.read() as tx:
         assert len(await tx.keys.list(DEFAULT_TENANT)) == 2
+
+
+async def test_a_users_bots_are_found_by_their_name(store: Store) -> None:
+    async def add(tx: Transaction) -> list[BotId]:
+        made = [
+            new_bot(tx.now, owner=owner, name=name)
+            for owner, name in ((EVA, "Ada"), (EVA, "Ada"), (EVA, "Bob"), (DEFAULT_USER, "Ada"))
+        ]
+        for bot in made:
+            await tx.bots.add(bot)
+        return [bot.id for bot in made]
+
+    first, second, *_ = await store.run(add)
+    async with store.read() as tx:
+        named = await tx.bots.named(DEFAULT_TENANT, EVA, "Ada", limit=9)
+        assert [(bot.id, session.bot) for bot, session in named] == [
+            (first, first),
+            (second, second),
+        ]
+        assert len(await tx.bots.named(DEFAULT_TENANT, EVA, "Ada", limit=1)) == 1
+        assert await tx.bots.named(OTHER_TENANT, EVA, "Ada") == []
+
+
+async def test_all_tenants_are_listed(store: Store) -> None:
+    async with store.read() as tx:
+        assert await tx.tenants.all() == sorted([DEFAULT_TENANT, OTHER_TENANT])

@@ -367,3 +367,21 @@ async def test_the_database_refuses_a_claim_that_makes_no_sense(store: Store) ->
                 f"INSERT INTO number_claims ({columns}) "
                 f"VALUES ('1', '{bot}', 'default', 1, {nonsense})",
             )
+
+
+async def test_reservations_that_expired_are_cleared_and_what_stands_is_not(store: Store) -> None:
+    old, _ = await added(store), await linked(store, OTHER_NUMBER)
+    await store.run(lambda tx: wants_link(tx, old, NUMBER))
+    assert await store.run(lambda tx: tx.claims.clean()) == 0
+    store.shift += WINDOW
+    new, third = await added(store), Number(digits="34600000003")
+    await store.run(lambda tx: wants_link(tx, new, third))
+
+    assert await store.run(lambda tx: tx.claims.clean()) == 1
+
+    assert await holder_of(store, OTHER_NUMBER) is not None
+    assert await holder_of(store, third) is not None
+    # Its session may end its window as if nothing had happened, and open another one.
+    await wants(store, old, Wish.OFFLINE)
+    await store.run(lambda tx: wants_link(tx, old, NUMBER))
+    assert await holder_of(store, NUMBER) is not None

@@ -7,15 +7,18 @@ from datetime import timedelta
 from sololine.core.advance import Began, Looked
 from sololine.core.ids import BotId, ProcessId
 from sololine.core.lease import TERM_LENGTH, Lease
-from sololine.core.session import Wish
-from sololine.core.signals import Banned
+from sololine.core.linking import WINDOW
+from sololine.core.session import State, Wish
+from sololine.core.signals import Banned, LinkUp, QrIssued
 from sololine.store.store import Store
 from tests.contract.store_scenes import (
     HERE,
+    OTHER_NUMBER,
     THERE,
     added,
     leased,
     linked,
+    linking,
     step,
     wants,
     wants_link,
@@ -34,6 +37,16 @@ async def candidates(store: Store, process: ProcessId, limit: int = 10) -> list[
         return await tx.leases.candidates(process, limit)
 
 
+async def unheeded(store: Store, process: ProcessId) -> list[BotId]:
+    async with store.read() as tx:
+        return await tx.leases.unheeded(process)
+
+
+async def abandoned(store: Store) -> dict[BotId, State]:
+    async with store.read() as tx:
+        return dict(await tx.leases.abandoned(tx.now))
+
+
 async def awake(store: Store) -> BotId:
     """A bot that was asked to connect."""
     bot = await added(store)
@@ -49,6 +62,41 @@ async def test_a_free_lease_is_taken_for_one_term(store: Store) -> None:
     assert await lease_of(store, bot) == lease
     async with store.read() as tx:
         assert tx.now < lease.expires_at <= tx.now + TERM_LENGTH
+
+
+async def test_an_order_is_unheeded_until_the_line_takes_it_up(store: Store) -> None:
+    bot, lease = await linked(store)
+    await linked(store, OTHER_NUMBER)
+    assert await unheeded(store, HERE) == []
+    await wants(store, bot, Wish.OFFLINE)
+    assert await unheeded(store, HERE) == [bot]
+    assert await unheeded(store, THERE) == []
+    await step(store, bot, lease, Looked())
+    assert await unheeded(store, HERE) == []
+
+
+async def test_a_connection_that_no_process_keeps_is_abandoned(store: Store) -> None:
+    bot, lease = await linked(store)
+    await step(store, bot, lease, LinkUp())
+    offline, other = await linked(store, OTHER_NUMBER)
+    await wants(store, offline, Wish.OFFLINE)
+    await step(store, offline, other, Looked())
+    assert await abandoned(store) == {}
+    store.shift += TERM_LENGTH
+    assert await abandoned(store) == {bot: State.CONNECTED}
+    await leased(store, bot, THERE)
+    assert await abandoned(store) == {}
+
+
+async def test_a_window_is_abandoned_when_it_is_over_and_nobody_ended_it(store: Store) -> None:
+    asked, (begun, lease) = await awake(store), await linking(store)
+    await step(store, begun, lease, QrIssued(code="qr", valid_for=A_MOMENT))
+    store.shift += WINDOW - A_MOMENT
+    assert await abandoned(store) == {}
+    store.shift += A_MOMENT
+    assert await abandoned(store) == {asked: State.DISCONNECTED, begun: State.AWAITING_SCAN}
+    await step(store, begun, await leased(store, begun), Looked())
+    assert await abandoned(store) == {asked: State.DISCONNECTED}
 
 
 async def test_a_lease_is_not_taken_from_a_process_that_holds_it(store: Store) -> None:

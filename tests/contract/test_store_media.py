@@ -1,12 +1,15 @@
 """Media are rows that say what a file is and where its bytes are."""
 
+import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from sololine.core.content import File
 from sololine.core.ids import BotId, MediaId
 from sololine.core.media import Media, MediaKind, Place
+from sololine.store import media as module
 from sololine.store.errors import Raced, Unstorable
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
@@ -84,3 +87,51 @@ async def test_an_id_is_taken_once(store: Store) -> None:
     media = await kept(store, bot)
     with pytest.raises(Raced):
         await store.run(lambda tx: tx.media.add(media))
+
+
+A_DAY = timedelta(days=1)
+
+
+async def test_it_is_known_which_files_any_bot_has(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ASKED_AT_ONCE", 2)
+    mine, theirs = await kept(store, await added(store), 3), await kept(store, await added(store))
+    ids = {media.id for media in (*mine, *theirs)}
+    async with store.read() as tx:
+        assert await tx.media.known([*sorted(ids), MediaId("med_no")]) == ids
+        assert await tx.media.known([]) == set()
+
+
+async def test_old_files_that_no_message_carries_are_forgotten(store: Store) -> None:
+    bot = await added(store)
+    used, unused, other = await kept(store, bot, 3)
+    await stored(store, bot, carrying(used.id))
+    store.shift += A_DAY
+    (young,) = await kept(store, bot)
+
+    async def drop(tx: Transaction) -> list[MediaId]:
+        return await tx.media.drop_unused(tx.now - A_DAY / 2, 1)
+
+    dropped = {*await store.run(drop), *await store.run(drop)}
+    assert dropped == {unused.id, other.id}
+    assert await store.run(drop) == []
+    async with store.read() as tx:
+        assert await tx.media.known([used.id, unused.id, young.id]) == {used.id, young.id}
+
+
+async def test_a_message_and_the_end_of_its_file_do_not_miss_each_other(store: Store) -> None:
+    """Whoever is second finds the message, and keeps the file, or finds no file to carry."""
+    bot = await added(store)
+    (media,) = await kept(store, bot)
+    store.shift += A_DAY
+
+    async def drop(tx: Transaction) -> list[MediaId]:
+        return await tx.media.drop_unused(tx.now, 9)
+
+    sent, _ = await asyncio.gather(
+        stored(store, bot, carrying(media.id)), store.run(drop), return_exceptions=True
+    )
+    async with store.read() as tx:
+        kept_file = await tx.media.get(bot, media.id) is not None
+    assert kept_file is not isinstance(sent, BaseException)

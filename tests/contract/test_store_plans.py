@@ -17,6 +17,7 @@ from sololine.core.chore import ChoreFailure
 from sololine.core.content import Kind
 from sololine.core.ids import (
     DEFAULT_TENANT,
+    DEFAULT_USER,
     BotId,
     ChatRef,
     ChoreId,
@@ -28,7 +29,7 @@ from sololine.core.ids import (
 from sololine.core.webhook import DeliveryState
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
-from tests.contract.store_scenes import HERE, locked, new_bot
+from tests.contract.store_scenes import HERE, NUMBER, locked, new_bot
 from tests.contract.store_talk import (
     ANA,
     asked,
@@ -46,7 +47,7 @@ MESSAGE: Final = MessageId("msg_a")
 CHORE: Final = ChoreId("cho_a")
 PAGE: Final = dict[str, Any](before=9, limit=3)
 
-SMALL: Final = {"webhooks", "queues", "due", "open", "CONSTANT"}
+SMALL: Final = {"webhooks", "queues", "due", "open", "ranked", "CONSTANT"}
 """Read from end to end on purpose: all webhooks of a deployment are few, the rest are results."""
 
 
@@ -76,6 +77,7 @@ HOT: Final[dict[str, Work]] = {
         BOT, idempotency_key="a", client_ref="b"
     ),
     "waiting": lambda tx: tx.messages.waiting(BOT, 10),
+    "orders that no line took up": lambda tx: tx.leases.unheeded(HERE),
     "bots with queued messages": lambda tx: tx.messages.waiting_among([BOT, BotId("bot_b")]),
     "sending": lambda tx: tx.messages.sending(BOT),
     "all queued": lambda tx: tx.messages.fail_waiting(BOT),
@@ -84,6 +86,12 @@ HOT: Final[dict[str, Work]] = {
     "reactions": lambda tx: tx.messages.reactions(BOT, ["A", "B"]),
     "answered": lambda tx: tx.messages.answered(BOT, ANA, tx.now),
     "form": lambda tx: tx.messages.form(BOT, MESSAGE),
+    "attempts by day": lambda tx: tx.attempts.by_day(DEFAULT_TENANT, tx.now, tx.now),
+    "attempts by bot": lambda tx: tx.attempts.by_bot(DEFAULT_TENANT, tx.now, tx.now, 10),
+    "times to connect": lambda tx: tx.attempts.times(DEFAULT_TENANT, tx.now, tx.now),
+    "what is said of a bot": lambda tx: tx.listings.of_bot(BOT),
+    "who has a number": lambda tx: tx.conflicts.parties_of(NUMBER),
+    "a user's bots of a name": lambda tx: tx.bots.named(DEFAULT_TENANT, DEFAULT_USER, "Ada"),
     "chat": lambda tx: tx.chats.get(BOT, ANA),
     "chats by id": lambda tx: tx.chats.many(BOT, [ANA, ChatId("1")]),
     "chats by LID": lambda tx: tx.chats.of_lids(BOT, ["1@lid", "2@lid"]),

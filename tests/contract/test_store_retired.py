@@ -7,14 +7,14 @@ from sololine.core.ids import DEFAULT_TENANT, DeviceId, ProcessId, TenantId
 from sololine.core.signals import LoggedOut
 from sololine.store.retired import Retired
 from sololine.store.store import Store
-from tests.contract.store_scenes import linked, session_of, step
+from tests.contract.store_scenes import OTHER_TENANT, linked, session_of, step
 
 A_MINUTE = timedelta(minutes=1)
 ONE, OTHER = ProcessId("one"), ProcessId("other")
 
 
-async def retired(store: Store) -> DeviceId:
-    bot, lease = await linked(store)
+async def retired(store: Store, tenant: TenantId = DEFAULT_TENANT) -> DeviceId:
+    bot, lease = await linked(store, tenant=tenant)
     device = (await session_of(store, bot)).device
     assert device is not None
     await step(store, bot, lease, LoggedOut())
@@ -89,6 +89,14 @@ async def test_what_a_process_had_taken_is_due_at_once_when_it_starts_anew(store
     assert [row.device for row in await due(store)] == [device]
 
 
+async def test_all_that_waits_may_be_hurried_whosever_it_is(store: Store) -> None:
+    mine, theirs = await retired(store), await retired(store, OTHER_TENANT)
+    for device in (mine, theirs):
+        await store.run(lambda tx, device=device: tx.retired.later(device, A_MINUTE))
+    assert await store.run(lambda tx: tx.retired.hurry(None)) == 2
+    assert {row.device for row in await due(store)} == {mine, theirs}
+
+
 async def test_hurrying_makes_due_what_waits_and_leaves_what_is_worked_on(store: Store) -> None:
     device, taken = await retired(store), await retired(store)
     await store.run(lambda tx: tx.retired.later(device, A_MINUTE))
@@ -97,5 +105,6 @@ async def test_hurrying_makes_due_what_waits_and_leaves_what_is_worked_on(store:
     assert await store.run(lambda tx: tx.retired.hurry(DEFAULT_TENANT)) == 1
     assert [row.device for row in await due(store)] == [device]
     async with store.read() as tx:
+        assert await tx.retired.waiting(None) == 2
         assert await tx.retired.waiting(DEFAULT_TENANT) == 2
         assert await tx.retired.waiting(TenantId("nobody")) == 0

@@ -286,3 +286,5 @@ async def test_sessions_are_counted_by_tenant_and_state(store: Store) -> None:
             total=3, connected=1, awaiting_scan=0, disconnected=1
         )
         assert (await tx.sessions.counts(OTHER_TENANT)).total == 1
+        everywhere = await tx.sessions.counts(None)
+        assert everywhere.total == (await tx.sessions.counts(DEFAULT_TENANT)).total + 1

@@ -54,6 +54,7 @@ from sololine.engine.port import (
     Deliver,
     DeviceBusy,
     GroupInfo,
+    Known,
     LinkClosed,
     NoSuch,
     NotSent,
@@ -330,6 +331,15 @@ class ScriptedEngine:
         self._refuse_if_open(device)
         self.whatsapp.credentials.pop(device, None)
         self.whatsapp.kept.pop(device, None)
+
+    async def forget_unknown(
+        self, known: Known, idle_for: timedelta, *, dry_run: bool = False
+    ) -> list[DeviceId]:
+        idle = set(self.whatsapp.credentials) - set(self.whatsapp.links)
+        unknown = sorted(idle - set(await known(sorted(idle))))
+        for device in () if dry_run else unknown:
+            await self.forget(device)
+        return unknown
 
     async def close(self) -> None:
         for link in list(self._links.values()):

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, inspect, text
 from sololine.clock import SystemClock
 from sololine.core.chat import ChatId
 from sololine.core.chore import CheckNumbers
+from sololine.core.conflict import conflicts_of
 from sololine.core.content import File
 from sololine.core.events import EventType
 from sololine.core.ids import (
@@ -174,6 +175,23 @@ async def test_what_bots_said_comes_along(url: str, revision: str) -> None:
             lambda tx: tx.deliveries.take(ProcessId("there"), 9, timedelta(minutes=1))
         )
         assert [delivery.id for delivery in took] == ["dlv_a"]
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("revision", REVISIONS[2:])
+async def test_what_other_systems_said_comes_along(url: str, revision: str) -> None:
+    await filled(url, revision)
+    await migrate(url)
+    store = await Store.open(url, SystemClock())
+    try:
+        async with store.read() as tx:
+            (conflict,) = conflicts_of(await tx.conflicts.parties())
+            assert [party.bot for party in conflict.parties] == ["bot_linked", "bot_new"]
+            listing = await tx.listings.of_bot(BotId("bot_linking"))
+            assert listing is not None
+            assert (listing.number.digits, listing.state) == ("34600000009", State.DISCONNECTED)
+            assert listing.last_connected_at is None
     finally:
         await store.close()
 

@@ -18,8 +18,9 @@ from sololine.core.claim import Claim, Policy
 from sololine.core.events import LoggedEvent
 from sololine.core.ids import DEFAULT_TENANT, BotId, ProcessId, TenantId, UserId
 from sololine.core.linking import Method
+from sololine.core.listing import Listing
 from sololine.core.number import Number
-from sololine.core.session import Device, Session
+from sololine.core.session import Device, Session, State
 from sololine.core.signals import LinkUp, QrIssued
 from sololine.store.retired import Retired
 from sololine.store.store import Store
@@ -135,6 +136,32 @@ async def connected_bot(
     await connect(gateway, bot, caller=caller)
     await move(gateway.store, bot, Began(), qr())
     await grant(gateway.store, bot, number, LinkUp())
+    return bot
+
+
+async def listed_bot(
+    gateway: Gateway,
+    number: str = NUMBER,
+    *,
+    caller: Caller = KEY_CALLER,
+    last: datetime | None = NOON - timedelta(days=1),
+    bot: BotId | None = None,
+) -> BotId:
+    """A bot that another system's data says has the number."""
+    bot = bot or await new_bot(gateway, caller=caller)
+    listing = Listing(
+        bot=bot,
+        tenant=caller.tenant,
+        number=Number(digits=number),
+        state=State.DISCONNECTED,
+        last_connected_at=last,
+    )
+
+    async def work(tx: Transaction) -> None:
+        await tx.sessions.lock(bot)
+        await tx.listings.put(listing)
+
+    await gateway.store.run(work)
     return bot
 
 

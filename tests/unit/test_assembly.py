@@ -1,5 +1,6 @@
 """Assembling the service; that what is assembled works is what the flow tests show."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -7,10 +8,16 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from sololine.assembly import OtherCredentials, assembled, keyring_of, opened_store
+from sololine import new_ids
+from sololine.actions.gateway import Gateway
+from sololine.assembly import OtherCredentials, assembled, keyring_of
+from sololine.bus.memory import MemoryBus
 from sololine.core.ids import DEFAULT_TENANT
+from sololine.lines import janitor
+from sololine.opened_store import opened_store
 from sololine.settings import Settings
 from tests.exposition import values
+from tests.unit.scenes import connected_bot, until
 
 
 @pytest.fixture
@@ -156,3 +163,31 @@ async def test_a_bus_that_is_away_does_not_keep_the_service_from_starting(
     away = with_(settings, redis_url="redis://127.0.0.1:1", only="web")
 
     assert await statuses(away, "/health/ready") == [200]
+
+
+@pytest.mark.parametrize(("only", "clears"), [("lines", True), ("web", False)])
+async def test_a_service_has_a_janitor_who_knows_which_files_are_its_own(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, *, only: str, clears: bool
+) -> None:
+    """A folder in which no connection ever ran may be anybody's."""
+    monkeypatch.setattr(janitor, "EVERY_S", 0.01)
+    left = [
+        settings.data_dir / "media" / new_ids.media(),
+        settings.data_dir / "credentials/dev_x.lock",
+    ]
+    async with opened_store(settings) as store:
+        await connected_bot(Gateway(store=store, bus=MemoryBus()))
+        for path in left:
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+            os.utime(path, (0, 0))
+        async with assembled(with_(settings, only=only)):
+
+            async def shown_as_lost() -> bool:
+                async with store.read() as tx:
+                    return (await tx.sessions.counts(None)).connected == 0
+
+            await until(shown_as_lost, "the connection is shown as lost")
+            if clears:
+                await until(lambda: not any(path.exists() for path in left), "the files are gone")
+    assert [path.exists() for path in left] == [not clears] * 2

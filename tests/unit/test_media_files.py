@@ -1,4 +1,6 @@
+import os
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,19 @@ def test_nothing_but_an_id_names_a_file(files: MediaFiles, folder: Path, name: s
             ask(MediaId(name))
 
     assert not folder.exists()
+
+
+DAY = timedelta(days=1)
+
+
+def test_files_and_drafts_are_idle_when_nobody_wrote_to_them_for_so_long(
+    files: MediaFiles, folder: Path
+) -> None:
+    assert files.idle(DAY) == ([], [])
+    old, young = files.new(CAT), files.new(CAT)
+    for each in (old, young, folder / CAT, folder / "notes.txt"):
+        each.touch()
+    assert files.idle(DAY) == ([], [])
+    for each in (old, folder / CAT, folder / "notes.txt"):
+        os.utime(each, (0, 0))
+    assert files.idle(DAY) == ([CAT], [old])

@@ -12,7 +12,6 @@ from typing import Final
 
 from sololine.actions.bots import BotWithSession, owned
 from sololine.actions.gateway import Gateway
-from sololine.bus import EVENTS, EVERYTHING, SESSIONS, Notice
 from sololine.core.access import Caller
 from sololine.core.bot import Bot
 from sololine.core.claim import Claim, Evict, Grant, Policy, Refuse, decide
@@ -265,7 +264,8 @@ class Check:
         bot: the bot that was looked at; None when the user has none.
         refusal: what a connect would answer now; None when it would begin.
         counts: the tenant's sessions.
-        duplicates: devices that a phone may still list beside the one bot that has its number.
+        duplicates: numbers that several of the tenant's bots are said to have, and devices that a
+            phone may still list beside the one bot that has its number.
     """
 
     bot: BotWithSession | None
@@ -287,7 +287,8 @@ async def check(
             latest = max(rows, key=lambda row: row[1].since, default=None)
             found = latest and BotWithSession(bot=latest[0], session=latest[1], now=tx.now)
         counts = await tx.sessions.counts(caller.tenant)
-        duplicates = await tx.retired.waiting(caller.tenant)
+        duplicates = await tx.conflicts.count(caller.tenant)
+        duplicates += await tx.retired.waiting(caller.tenant)
         refusal: Conflict | None = None
         if found is not None:
             try:
@@ -295,31 +296,6 @@ async def check(
             except Conflict as conflict:
                 refusal = conflict
     return Check(bot=found, refusal=refusal, counts=counts, duplicates=duplicates)
-
-
-async def resolve(gateway: Gateway, caller: Caller) -> tuple[int, int]:
-    """Log the tenant's duplicate devices out now; returns how many are gone, and how many wait.
-
-    No two bots ever have one number, so what is left to resolve are devices that lost theirs and
-    could not be logged out of their phone yet. They are tried again at once; waits for them up to
-    `SETTLED_WITHIN_S`.
-    """
-    async with gateway.store.read() as tx:
-        before = await tx.retired.waiting(caller.tenant)
-    if before == 0:
-        return 0, 0
-    await gateway.store.run(lambda tx: tx.retired.hurry(caller.tenant))
-    await gateway.bus.publish(Notice(topic=SESSIONS, key=EVERYTHING))
-
-    async def none_left() -> int | None:
-        async with gateway.store.read() as tx:
-            return 0 if await tx.retired.waiting(caller.tenant) == 0 else None
-
-    if await gateway.wait_for(none_left, SETTLED_WITHIN_S, topic=EVENTS) is not None:
-        return before, 0
-    async with gateway.store.read() as tx:
-        left = await tx.retired.waiting(caller.tenant)
-    return max(0, before - left), left
 
 
 def refuse_if_busy(session: Session, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """The `sololine` command: the top floor, where words typed by people become calls."""
 
+import io
 import os
 import sys
 from importlib.metadata import version as installed_version
@@ -7,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from sololine.cli import bot, doctor, keys, phone, phone_group, phone_letters, serve
+from sololine.cli import (
+    bot,
+    clean,
+    conflicts,
+    doctor,
+    importing,
+    keys,
+    phone,
+    phone_group,
+    phone_letters,
+    serve,
+    stats,
+)
 from sololine.cli.language import OPTION, translate, wanted
 from sololine.cli.output import show, speak
 from sololine.languages import Language
@@ -22,11 +35,15 @@ app.command()(serve.serve)
 app.command()(serve.sandbox)
 app.command()(serve.migrate)
 app.command()(doctor.doctor)
+app.command()(clean.clean)
+app.command()(stats.stats)
+app.command("import")(importing.import_bots)
 phone.app.add_typer(phone_letters.app)
 phone.app.add_typer(phone_group.app)
 app.add_typer(bot.app)
 app.add_typer(phone.app)
 app.add_typer(keys.app)
+app.add_typer(conflicts.app)
 
 
 @app.callback()
@@ -47,6 +64,10 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line; the entry point that the package declares."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name must not end a report because a console, or a file on Windows, lacks a letter.
+            stream.reconfigure(errors="backslashreplace")
     language = wanted(sys.argv[1:], os.environ)
     speak(language)
     command = typer.main.get_command(app)

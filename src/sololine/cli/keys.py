@@ -1,13 +1,12 @@
 """`sololine keys …`: API keys of tenants."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sololine.cli.configured import settings_of
 from sololine.cli.output import fail, say, show
+from sololine.cli.stored import in_store, tenant_named
 from sololine.core.ids import DEFAULT_TENANT, TenantId
 from sololine.core.sentence import Sentence
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="keys", help="API keys of tenants.", no_args_is_help=True)
 
-T = TypeVar("T")
-_TENANT_MAX: Final = 64
 Tenant = Annotated[str, typer.Option(help="Whose key it is.")]
 
 
@@ -32,28 +29,22 @@ def create(
     from sololine.assembly import keyring_of  # noqa: PLC0415 — loads everything
     from sololine.web.auth import new_key  # noqa: PLC0415 — see above
 
-    if not tenant.strip() or not tenant.isprintable() or len(tenant) > _TENANT_MAX:
-        fail(
-            Sentence(
-                "A tenant's name has 1 to {most} printable characters.",
-                most=_TENANT_MAX,
-            )
-        )
+    whose = tenant_named(tenant)
     key = new_key()
     digest = keyring_of(settings_of()).digest(key)
 
     async def work(tx: "Transaction") -> None:
-        await tx.tenants.ensure(TenantId(tenant))
-        await tx.keys.add(TenantId(tenant), digest, name)
+        await tx.tenants.ensure(whose)
+        await tx.keys.add(whose, digest, name)
 
-    _run(work)
+    in_store(work)
     show(key)
 
 
 @app.command("list")
 def list_keys(tenant: Tenant = DEFAULT_TENANT) -> None:
     """List a tenant's API keys; the keys themselves cannot be shown again."""
-    for key in _run(lambda tx: tx.keys.list(TenantId(tenant))):
+    for key in in_store(lambda tx: tx.keys.list(TenantId(tenant))):
         show(f"{key.id}  {key.created_at:%Y-%m-%d %H:%M}  {key.name}")
 
 
@@ -63,7 +54,7 @@ def revoke(
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Make an API key void at once."""
-    if not _run(lambda tx: tx.keys.remove(TenantId(tenant), key)):
+    if not in_store(lambda tx: tx.keys.remove(TenantId(tenant), key)):
         fail(
             Sentence(
                 "The tenant '{tenant}' has no key {key}. `sololine keys list` shows them.",
@@ -72,14 +63,3 @@ def revoke(
             )
         )
     say(Sentence("The key is void."))
-
-
-def _run(work: Callable[["Transaction"], Awaitable[T]]) -> T:
-    """Do something in the service's store, whether or not the service runs."""
-    from sololine.assembly import opened_store  # noqa: PLC0415 — loads everything
-
-    async def run() -> T:
-        async with opened_store(settings_of()) as store:
-            return await store.run(work)
-
-    return asyncio.run(run())

@@ -20,6 +20,18 @@ class Caller:
     tenant: TenantId
     user: UserId | None = None
 
+    def whole_tenant(self) -> TenantId:
+        """The tenant, for what concerns all of it and not one user's bots.
+
+        Raises:
+            NotAllowed: the caller is a person.
+        """
+        if self.user is not None:
+            raise NotAllowed(
+                Sentence("This concerns all users of the account. Ask with its API key.")
+            )
+        return self.tenant
+
     def acting_for(self, named: UserId | None) -> UserId:
         """The user that a request is about: the one it names, else the caller's own.
 

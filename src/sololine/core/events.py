@@ -42,6 +42,8 @@ class EventType(StrEnum):
     """A scan was refused, since the number belongs to another bot."""
     CONFLICT_REPLACED = "conflict.replaced"
     """A number moved from one bot of a tenant to another."""
+    CONFLICT_RESOLVED = "conflict.resolved"
+    """Of several bots that were said to have a number, one was kept."""
     DEVICE_LOGGED_OUT = "device.logged_out"
     """Credentials that a bot gave up were removed from the phone's list of linked devices."""
     MESSAGE_RECEIVED = "message.received"

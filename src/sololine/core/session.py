@@ -40,6 +40,11 @@ class State(StrEnum):
     CONNECTED = "connected"
     RECONNECTING = "reconnecting"
 
+    @property
+    def status(self) -> str:
+        """As session checks and reports write it: CONNECTED, DISCONNECTED, QR_PENDING and so on."""
+        return "QR_PENDING" if self is State.AWAITING_SCAN else self.value.upper()
+
 
 class EndReason(StrEnum):
     """Why a session is disconnected."""

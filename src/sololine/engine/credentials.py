@@ -31,6 +31,10 @@ LOCK_PATIENCE: Final = timedelta(seconds=5)
 _DEVICE: Final = re.compile(r"[A-Za-z0-9_]+")
 _SUFFIX: Final = ".sqlite3"
 _JOURNAL_SUFFIX: Final = ".unsettled"
+_OWN: Final = re.compile(
+    rf"({_DEVICE.pattern})\.(?:sqlite3(?:-wal|-shm|-journal)?|lock|unsettled(?:-new)?)"
+)
+"""What `erase` deletes; its first group is the device."""
 _LOOK_AGAIN_S: Final = 0.02
 
 
@@ -55,9 +59,20 @@ class Credentials:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
 
-    def devices(self) -> list[DeviceId]:
-        """The devices that have a file, in the order of their names."""
-        return sorted(DeviceId(path.stem) for path in self.folder.glob(f"*{_SUFFIX}"))
+    def idle(self, for_: timedelta) -> list[DeviceId]:
+        """The devices none of whose files was written to for so long, by their names.
+
+        Whatever is left of a device counts, be it a lock alone.
+        """
+        until = time.time() - for_.total_seconds()
+        touched: dict[str, float] = {}
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                if (own := _OWN.fullmatch(entry.name)) is not None:
+                    with contextlib.suppress(FileNotFoundError):  # somebody was faster
+                        last = max(touched.get(own[1], 0), entry.stat().st_mtime)
+                        touched[own[1]] = last
+        return sorted(DeviceId(name) for name, last in touched.items() if last <= until)
 
     @contextlib.contextmanager
     def hold(self, device: DeviceId, patience: timedelta) -> Iterator[None]:

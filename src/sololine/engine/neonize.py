@@ -5,6 +5,7 @@ NeonizeEngine ── NeonizeLink ── WorkerProcess ══ socket ══ worke
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sololine.engine.credentials import LOCK_PATIENCE, Credentials
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.link import NeonizeLink
 from sololine.engine.media_folder import MAX_MEDIA_BYTES, MediaFolder
-from sololine.engine.port import Capabilities, Deliver, DeviceBusy
+from sololine.engine.port import Capabilities, Deliver, DeviceBusy, Known
 from sololine.health import OK, Condition, degraded
 
 
@@ -83,9 +84,39 @@ class NeonizeEngine:
         self._refuse_if_open(device)
         await asyncio.to_thread(self._erase, device)
 
-    async def devices(self) -> list[DeviceId]:
-        """The devices with credentials on disk, for those who clean up."""
-        return await asyncio.to_thread(self._credentials.devices)
+    async def forget_unknown(
+        self, known: Known, idle_for: timedelta, *, dry_run: bool = False
+    ) -> list[DeviceId]:
+        """See `Engine.forget_unknown`.
+
+        A link that begins cannot lose its file. Its session's row names the device before the
+        worker is started, the worker holds the device's lock before it looks at the file, and here
+        the file is deleted only while that lock is ours, and nobody named the device after we took
+        it. So either we see the row and leave the file, or the worker comes after us and begins
+        with nothing, as a link does. A bot's own device is in a row all the time.
+        """
+        idle = await asyncio.to_thread(self._credentials.idle, idle_for)
+        unknown = set(idle) - set(await known(idle)) - set(self._links)
+        if dry_run:
+            return sorted(unknown)
+        gone = []
+        for device in sorted(unknown):
+            with contextlib.suppress(DeviceBusy):
+                async with self._alone_with(device):
+                    if device not in await known([device]):
+                        await asyncio.to_thread(self._credentials.erase, device)
+                        gone.append(device)
+        return gone
+
+    @contextlib.asynccontextmanager
+    async def _alone_with(self, device: DeviceId) -> AsyncIterator[None]:
+        """Hold the device's lock, if nobody else does."""
+        held = self._credentials.hold(device, timedelta())
+        await asyncio.to_thread(held.__enter__)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(held.__exit__, None, None, None)
 
     async def close(self) -> None:
         """See `Engine.close`."""

@@ -10,9 +10,9 @@ An engine may fail at anything; failure is a signal (`EngineStopped` in the end)
 exception, so that a line has one way to hear about everything.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +22,9 @@ from sololine.core.message import Failure
 from sololine.core.signals import Linked, Signal, TypingState
 from sololine.engine.errors import DeviceBusy as DeviceBusy  # noqa: PLC0414 — for all to import
 from sololine.engine.errors import UnreadableCredentials as UnreadableCredentials  # noqa: PLC0414 — for all to import
+
+Known = Callable[[Collection[DeviceId]], Awaitable[Collection[DeviceId]]]
+"""Says which of some devices anybody knows of. What it says is true when it is asked."""
 
 Deliver = Callable[[Signal], None]
 """Takes a signal; never blocks and never raises. Called in the event loop of `Engine.open`."""
@@ -220,6 +223,15 @@ class Engine(Protocol):
 
     async def forget(self, device: DeviceId) -> None:
         """Delete the stored credentials, if any. Only while no link is open."""
+
+    async def forget_unknown(
+        self, known: Known, idle_for: timedelta, *, dry_run: bool = False
+    ) -> list[DeviceId]:
+        """Delete stored credentials that nobody knows of and nobody touched for `idle_for`.
+
+        Never those in use, nor those of a link that begins meanwhile: see `engine.neonize`. With
+        `dry_run` they are only named.
+        """
 
     async def close(self) -> None:
         """Close every link; nothing of the engine is left running."""

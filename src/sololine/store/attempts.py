@@ -5,14 +5,28 @@ connected or disconnected; a reconnect after a lost link is none. They are read 
 nothing is decided by them.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
-from sololine.core.ids import BotId
+from sololine.core.ids import BotId, TenantId
 from sololine.core.session import EndReason, Session, State
+from sololine.core.statistics import BotTally, DayTally, TimeToConnect
 from sololine.store.columns import Row, instant, millis
 from sololine.store.connection import Connection
 from sololine.store.tables import connection_attempts
@@ -33,6 +47,60 @@ _OF_BOT: Final = (
 )
 
 CONNECTED: Final = "connected"
+
+_CLEAN: Final = delete(connection_attempts).where(
+    _row.tenant_id == bindparam("tenant"),
+    _row.started_at < bindparam("before"),
+    _row.ended_at.is_not(None),
+)
+
+_DAY_MS: Final = 86_400_000
+_WITHIN: Final = (_row.started_at >= bindparam("since"), _row.started_at < bindparam("until"))
+_OWN: Final = _row.tenant_id == bindparam("tenant")
+_TALLY: Final = (
+    func.count().label("attempts"),
+    func.count().filter(_row.outcome == CONNECTED).label("connected"),
+    func.count().filter(_row.outcome != CONNECTED).label("failed"),
+)
+# Written out: PostgreSQL takes two parameters for different ones, though both are a day.
+_DAY: Final[ColumnElement[int]] = literal_column(f"connection_attempts.started_at / {_DAY_MS}")
+_BY_DAY: Final = select(_DAY.label("day"), *_TALLY).where(*_WITHIN).group_by(_DAY).order_by(_DAY)
+_BY_DAY_OWN: Final = _BY_DAY.where(_OWN)
+_BY_BOT: Final = (
+    select(_row.bot_id, *_TALLY)
+    .where(*_WITHIN)
+    .group_by(_row.bot_id)
+    .order_by(func.count().desc(), _row.bot_id)
+    .limit(bindparam("page"))
+)
+_BY_BOT_OWN: Final = _BY_BOT.where(_OWN)
+
+
+def _times(*where: Any) -> Select[Any]:
+    """Percentiles by the nearest rank, which is all that both databases can do."""
+    span = _row.ended_at - _row.started_at
+    ranked = (
+        select(
+            _row.links,
+            span.label("span"),
+            func.row_number().over(partition_by=_row.links, order_by=span).label("place"),
+            func.count().over(partition_by=_row.links).label("total"),
+        )
+        .where(_row.outcome == CONNECTED, *_WITHIN, *where)
+        .subquery("ranked")
+        .c
+    )
+    half, most = (ranked.total + 1) // 2, (ranked.total * 9 + 9) // 10
+    return select(
+        ranked.links,
+        func.max(ranked.total).label("connected"),
+        func.max(case((ranked.place == half, ranked.span))).label("median"),
+        func.max(case((ranked.place == most, ranked.span))).label("p90"),
+    ).group_by(ranked.links)
+
+
+_TIMES: Final = _times()
+_TIMES_OWN: Final = _times(_OWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +129,54 @@ class Attempts:
         """The attempts of a bot, the latest first; those of a deleted bot are kept."""
         rows = await self._connection.rows(_OF_BOT, {"bot": bot, "page": limit})
         return [_attempt(row) for row in rows]
+
+    async def clean(self, tenant: TenantId, before: datetime) -> int:
+        """Forget the tenant's attempts that began before then and are over; returns how many."""
+        return await self._connection.change(_CLEAN, {"tenant": tenant, "before": millis(before)})
+
+    # The figures are a tenant's, or of all when that is None, on attempts that began within a span.
+
+    async def by_day(
+        self, tenant: TenantId | None, since: datetime, until: datetime
+    ) -> list[DayTally]:
+        """What became of the attempts of each day on which there were any, in their order."""
+        rows = await self._figures(_BY_DAY, _BY_DAY_OWN, tenant, since, until)
+        return [DayTally(day=instant(row["day"] * _DAY_MS).date(), **_tally(row)) for row in rows]
+
+    async def by_bot(
+        self, tenant: TenantId | None, since: datetime, until: datetime, limit: int
+    ) -> list[BotTally]:
+        """What became of the attempts of each bot, those with the most of them first."""
+        rows = await self._figures(_BY_BOT, _BY_BOT_OWN, tenant, since, until, page=limit)
+        return [BotTally(bot=row["bot_id"], **_tally(row)) for row in rows]
+
+    async def times(
+        self, tenant: TenantId | None, since: datetime, until: datetime
+    ) -> Mapping[bool, TimeToConnect]:
+        """How long it took to connect: True with a QR or code, False with a bot's credentials."""
+        rows = await self._figures(_TIMES, _TIMES_OWN, tenant, since, until)
+        return {
+            bool(row["links"]): TimeToConnect(
+                connected=row["connected"],
+                median=timedelta(milliseconds=row["median"]),
+                p90=timedelta(milliseconds=row["p90"]),
+            )
+            for row in rows
+        }
+
+    async def _figures(
+        self,
+        of_all: Executable,
+        own: Executable,
+        tenant: TenantId | None,
+        since: datetime,
+        until: datetime,
+        **values: int,
+    ) -> Sequence[Row]:
+        values |= {"since": millis(since), "until": millis(until)}
+        if tenant is None:
+            return await self._connection.rows(of_all, values)
+        return await self._connection.rows(own, {"tenant": tenant, **values})
 
 
 async def record(connection: Connection, before: Session, after: Session) -> Attempt | None:
@@ -94,6 +210,10 @@ async def end(connection: Connection, bot: BotId, outcome: str) -> Attempt | Non
     values = {"bot": bot, "ended_at": millis(connection.now), "outcome": str(outcome)}
     row = await connection.row(_END, values)
     return _attempt(row) if row else None
+
+
+def _tally(row: Row) -> dict[str, int]:
+    return {name: row[name] for name in ("attempts", "connected", "failed")}
 
 
 def _attempt(row: Row) -> Attempt:

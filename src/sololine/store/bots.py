@@ -15,6 +15,7 @@ from sololine.store import (
     chores,
     claims,
     counter,
+    listings,
     media,
     messages,
     retired,
@@ -43,6 +44,9 @@ _OF_TENANT: Final = (
     .where(bots.c.tenant_id == bindparam("tenant"))
     .order_by(bots.c.created_at, bots.c.id)
     .limit(bindparam("page"))
+)
+_NAMED: Final = _OF_TENANT.where(
+    bots.c.owner == bindparam("user"), bots.c.name == bindparam("called")
 )
 _OF_USER: Final = _OF_TENANT.where(bots.c.owner == bindparam("user"))
 _last: Final = bots.alias("last")
@@ -91,6 +95,14 @@ class Bots:
         """
         return await self._page(_OF_USER, {"tenant": tenant, "user": user}, after, limit)
 
+    async def named(
+        self, tenant: TenantId, user: UserId, name: str, limit: int = 2
+    ) -> list[tuple[Bot, Session]]:
+        """A user's bots of this name, the oldest first: names need not be unique."""
+        values = {"tenant": tenant, "user": user, "called": name, "page": limit}
+        rows = await self._connection.rows(_NAMED, values)
+        return [(bot_of(row), session_of(row)) for row in rows]
+
     async def of_tenant(
         self, tenant: TenantId, after: BotId | None = None, limit: int = 100
     ) -> list[tuple[Bot, Session]]:
@@ -133,6 +145,7 @@ class Bots:
         session = session_of(row)
         await attempts.end(self._connection, bot, EndReason.UNLINKED)
         await claims.drop(self._connection, bot)
+        await listings.drop(self._connection, bot)
         await retired.retire(self._connection, session, session.devices)
         await counter.hold(self._connection, session.tenant)
         self._connection.comes_last()

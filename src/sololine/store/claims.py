@@ -35,6 +35,22 @@ _TAKE: Final = text(
     " VALUES (:number, :bot_id, :tenant_id, :kind, :held_number, :since, :expires_at)"
     " ON CONFLICT DO NOTHING"
 )
+# Skips what somebody works on: a reservation that is renewed or taken is no litter.
+_expired: Final = (
+    select(number_claims.c.number)
+    .where(number_claims.c.expires_at <= bindparam("now"))
+    .order_by(number_claims.c.number)
+    .with_for_update(skip_locked=True)
+    .cte("expired")
+)
+_CLEAN: Final = (
+    delete(number_claims)
+    .where(
+        number_claims.c.number.in_(select(_expired.c.number)),
+        number_claims.c.expires_at <= bindparam("now"),
+    )
+    .returning(number_claims.c.number)
+)
 _DROP: Final = delete(number_claims).where(number_claims.c.bot_id == bindparam("bot"))
 
 
@@ -57,6 +73,11 @@ class Claims:
             _OF_BOT, {"bot": bot, "now": millis(self._connection.now)}
         )
         return frozenset(map(_claim, rows))
+
+    async def clean(self) -> int:
+        """Delete reservations that expired; returns how many. Nobody sees them any more."""
+        self._connection.claims()
+        return len(await self._connection.rows(_CLEAN, {"now": millis(self._connection.now)}))
 
 
 async def reconcile(connection: Connection, before: Session, after: Session) -> None:

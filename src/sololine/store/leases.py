@@ -1,5 +1,6 @@
 """Leases: which process runs a bot's line (see `core/lease.py`), on the row of its session."""
 
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, or_, select, update
@@ -28,6 +29,22 @@ _CANDIDATES: Final = (
     .order_by(case((_FREE, 0), else_=1), _row.bot_id)
     .limit(bindparam("page"))
 )
+# What a line would have ended or told: a window that is over, a link that nobody keeps any more.
+_ABANDONED: Final = (
+    select(_row.bot_id, _row.state)
+    .where(
+        _FREE,
+        or_(
+            _row.state == State.CONNECTED.value,
+            and_(
+                _row.window_ends_at <= bindparam("over"),
+                or_(_row.intent_no > _row.obeyed, _row.linking.is_not(None)),
+            ),
+        ),
+    )
+    .order_by(_row.bot_id)
+)
+_UNHEEDED: Final = select(_row.bot_id).where(_OWN, _row.intent_no > _row.obeyed)
 # `core.lease.may_take`
 _TAKE: Final = (
     update(bot_sessions)
@@ -75,6 +92,20 @@ class Leases:
         """
         values = {"process": process, "now": millis(self._connection.now), "page": limit}
         return [row["bot_id"] for row in await self._connection.rows(_CANDIDATES, values)]
+
+    async def abandoned(self, over: datetime) -> list[tuple[BotId, State]]:
+        """Bots that no process runs, though their line would have something to write down.
+
+        Their session is connected, or in a linking window that ended by `over`.
+        """
+        values = {"now": millis(self._connection.now), "over": millis(over)}
+        rows = await self._connection.rows(_ABANDONED, values)
+        return [(row["bot_id"], State(row["state"])) for row in rows]
+
+    async def unheeded(self, process: ProcessId) -> list[BotId]:
+        """Bots leased to `process` that were given an order which their line did not take up."""
+        rows = await self._connection.rows(_UNHEEDED, {"process": process})
+        return [row["bot_id"] for row in rows]
 
     async def take(self, bot: BotId, process: ProcessId) -> Lease | None:
         """Take the bot's lease in a new term; None when another process holds it."""

@@ -1,9 +1,11 @@
 """Media: what files bots have; the bytes are in the data folder."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 
 from sololine.core.ids import BotId, MediaId, MessageId
 from sololine.core.media import Media as File
@@ -11,6 +13,8 @@ from sololine.core.media import Place
 from sololine.store.columns import Row, instant, millis, plain
 from sololine.store.connection import Connection
 from sololine.store.tables import media, messages
+
+ASKED_AT_ONCE: Final = 500
 
 _row: Final = media.c
 _OF_BOT: Final = _row.bot_id == bindparam("bot")
@@ -20,6 +24,19 @@ _GET: Final = select(media).where(_OF_BOT, _row.id == bindparam("media"))
 _MANY: Final = select(media).where(_OF_BOT, _row.id.in_(bindparam("media", expanding=True)))
 _SAVE: Final = update(media).where(_row.id == bindparam("media"), _OF_BOT)
 _IDS: Final = select(_row.id).where(_OF_BOT, _row.place == Place.STORED.value)
+_KNOWN: Final = select(_row.id).where(_row.id.in_(bindparam("media", expanding=True)))
+_unused: Final = (
+    select(_row.id)
+    .where(
+        _row.created_at < bindparam("before"),
+        ~exists().where(messages.c.media_id == _row.id),
+    )
+    .order_by(_row.id)
+    .limit(bindparam("page"))
+    .with_for_update(skip_locked=True)
+    .cte("unused")
+)
+_DROP_UNUSED: Final = delete(media).where(_row.id.in_(select(_unused.c.id))).returning(_row.id)
 _MESSAGE_OF: Final = (
     select(messages.c.id)
     .where(messages.c.media_id == bindparam("media"), messages.c.bot_id == bindparam("bot"))
@@ -59,6 +76,20 @@ class Media:
     async def stored(self, bot: BotId) -> list[MediaId]:
         """The bot's files whose bytes are in the data folder."""
         return [row["id"] for row in await self._connection.rows(_IDS, {"bot": bot})]
+
+    async def known(self, media: Collection[MediaId]) -> set[MediaId]:
+        """Those of the files that some bot has."""
+        left, found = iter(media), set[MediaId]()
+        while some := list(islice(left, ASKED_AT_ONCE)):
+            rows = await self._connection.rows(_KNOWN, {"media": some})
+            found |= {row["id"] for row in rows}
+        return found
+
+    async def drop_unused(self, before: datetime, limit: int) -> list[MediaId]:
+        """Forget files from before then that no message carries; returns which, `limit` at most."""
+        self._connection.comes_last()
+        values = {"before": millis(before), "page": limit}
+        return [row["id"] for row in await self._connection.rows(_DROP_UNUSED, values)]
 
     async def save(self, media: File) -> None:
         """Store what changed of a file."""

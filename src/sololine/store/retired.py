@@ -47,11 +47,11 @@ _HURRY: Final = (
     .where(_row.tenant_id == bindparam("tenant"), _row.taken_by.is_(None))
     .values(due_at=bindparam("now"))
 )
-_WAITING: Final = (
-    select(func.count().label("devices"))
-    .select_from(retired_devices)
-    .where(_row.tenant_id == bindparam("tenant"))
+_HURRY_ALL: Final = (
+    update(retired_devices).where(_row.taken_by.is_(None)).values(due_at=bindparam("now"))
 )
+_WAITING_ALL: Final = select(func.count().label("devices")).select_from(retired_devices)
+_WAITING: Final = _WAITING_ALL.where(_row.tenant_id == bindparam("tenant"))
 _DONE: Final = delete(retired_devices).where(_row.device_id == bindparam("device"))
 
 
@@ -81,9 +81,11 @@ class RetiredDevices:
         values = {"now": millis(self._connection.now), "page": limit}
         return [_retired(row) for row in await self._connection.rows(_DUE, values)]
 
-    async def waiting(self, tenant: TenantId) -> int:
-        """How many of the tenant's devices phones may still list though no bot uses them."""
-        (row,) = await self._connection.rows(_WAITING, {"tenant": tenant})
+    async def waiting(self, tenant: TenantId | None) -> int:
+        """How many devices phones may still list though no bot uses them: a tenant's, or all."""
+        statement = _WAITING_ALL if tenant is None else _WAITING
+        values = {} if tenant is None else {"tenant": tenant}
+        (row,) = await self._connection.rows(statement, values)
         return int(row["devices"])
 
     async def take(self, device: DeviceId, process: ProcessId, for_: timedelta) -> bool:
@@ -102,10 +104,12 @@ class RetiredDevices:
         values = {"process": process, "now": millis(self._connection.now)}
         return await self._connection.change(_RECOVER, values)
 
-    async def hurry(self, tenant: TenantId) -> int:
-        """Make the tenant's waiting devices due now; returns how many nobody works on yet."""
-        values = {"tenant": tenant, "now": millis(self._connection.now)}
-        return await self._connection.change(_HURRY, values)
+    async def hurry(self, tenant: TenantId | None) -> int:
+        """Make waiting devices due now, a tenant's or all; returns how many nobody works on yet."""
+        now = {"now": millis(self._connection.now)}
+        if tenant is None:
+            return await self._connection.change(_HURRY_ALL, now)
+        return await self._connection.change(_HURRY, {"tenant": tenant, **now})
 
     async def later(self, device: DeviceId, in_: timedelta) -> None:
         """Give the device back; it comes due again after a while."""

@@ -6,8 +6,8 @@
     another    the life, to take   evict        raises the term, so that the old line is fenced off
     bot's line the number away
 
-What follows from a session (claims, retired devices, connection attempts) is written with it, in
-the same transaction, and nowhere else.
+What follows from a session (claims, retired devices, connection attempts, the end of a listing) is
+written with it, in the same transaction, and nowhere else.
 
 Whoever writes has locked the session in the same transaction (`lock`) and rests on what it read
 then. `lock` comes before any event is appended: the tenant's counter is the last lock of all.
@@ -21,7 +21,7 @@ from sqlalchemy import bindparam, func, select, update
 from sololine.core.ids import BotId, TenantId
 from sololine.core.lease import Lease
 from sololine.core.session import Session, State
-from sololine.store import attempts, claims, retired
+from sololine.store import attempts, claims, listings, retired
 from sololine.store.connection import Connection
 from sololine.store.errors import Fenced
 from sololine.store.session_rows import intent_columns, life_columns, session_of
@@ -45,12 +45,13 @@ _COUNTS: Final = select(
     func.count().filter(_row.state == State.CONNECTED.value).label("connected"),
     func.count().filter(_row.state == State.AWAITING_SCAN.value).label("awaiting_scan"),
     func.count().filter(_row.state == State.DISCONNECTED.value).label("disconnected"),
-).where(_row.tenant_id == bindparam("tenant"))
+)
+_COUNTS_OWN: Final = _COUNTS.where(_row.tenant_id == bindparam("tenant"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCounts:
-    """How many sessions a tenant has, and in which states; the rest is on its way up."""
+    """How many sessions there are, and in which states; the rest is on its way up."""
 
     total: int
     connected: int
@@ -129,9 +130,11 @@ class Sessions:
         await self._connection.change(_SAVE_EVICTED, {"bot": after.bot, **life_columns(after)})
         await self._follow(before, after)
 
-    async def counts(self, tenant: TenantId) -> SessionCounts:
-        """How the tenant's sessions are doing, in numbers."""
-        (row,) = await self._connection.rows(_COUNTS, {"tenant": tenant})
+    async def counts(self, tenant: TenantId | None) -> SessionCounts:
+        """How sessions are doing, in numbers: a tenant's, or all."""
+        statement = _COUNTS if tenant is None else _COUNTS_OWN
+        values = {} if tenant is None else {"tenant": tenant}
+        (row,) = await self._connection.rows(statement, values)
         return SessionCounts(**row)
 
     def _check_life(self, before: Session, after: Session) -> None:
@@ -142,6 +145,7 @@ class Sessions:
 
     async def _follow(self, before: Session, after: Session) -> None:
         await claims.reconcile(self._connection, before, after)
+        await listings.overtake(self._connection, before, after)
         await retired.retire(self._connection, after, before.devices - after.devices)
         ended = await attempts.record(self._connection, before, after)
         if ended is not None:

@@ -6,12 +6,15 @@ from sololine.store.census import Census
 from sololine.store.chats import Chats
 from sololine.store.chores import Chores
 from sololine.store.claims import Claims
+from sololine.store.conflicts import Conflicts
 from sololine.store.connection import Connection
 from sololine.store.deliveries import Deliveries
 from sololine.store.deployment import Deployment
+from sololine.store.devices import Devices
 from sololine.store.events import Events
 from sololine.store.keys import Keys
 from sololine.store.leases import Leases
+from sololine.store.listings import Listings
 from sololine.store.media import Media
 from sololine.store.messages import Messages
 from sololine.store.retired import RetiredDevices
@@ -37,8 +40,11 @@ class Transaction:
         self.bots = Bots(connection)
         self.sessions = Sessions(connection)
         self.claims = Claims(connection)
+        self.listings = Listings(connection)
+        self.conflicts = Conflicts(connection)
         self.leases = Leases(connection)
         self.events = Events(connection)
+        self.devices = Devices(connection)
         self.retired = RetiredDevices(connection)
         self.attempts = Attempts(connection)
         self.chats = Chats(connection)

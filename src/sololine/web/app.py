@@ -15,6 +15,7 @@ from sololine.metrics import Metrics
 from sololine.web import (
     bots,
     chats,
+    conflicts,
     events,
     health,
     media,
@@ -87,7 +88,7 @@ def create_app(
     if doors:
         every = APIRouter()
         # `bots` comes last: its /bots/{userId}/{botId} looks like /bots/{botId}/messages.
-        for door in (messages, media, chats, training, whatsapp, events, webhooks, bots):
+        for door in (messages, media, chats, training, whatsapp, conflicts, events, webhooks, bots):
             every.include_router(door.router)
         app.include_router(every, prefix="/v1")
         app.include_router(every, prefix="/api/v1", include_in_schema=False)

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from sololine.actions import sessions
+from sololine.actions import conflicts, sessions
 from sololine.actions.sessions import Check, Connecting
 from sololine.core.linking import Code, Method, Window
 from sololine.core.sentence import Sentence
@@ -195,8 +195,15 @@ async def session_check(
 async def resolve_conflicts(
     caller: CallerOf, gateway: GatewayOf, language: LanguageOf
 ) -> Resolution:
-    """Resolve conflicts now: log out devices that lost their number and still stand on a phone."""
-    resolved, left = await sessions.resolve(gateway, caller)
+    """Resolve the tenant's conflicts now, and log out devices that still stand on a phone.
+
+    Which bot keeps a number is for an API key to ask: it may be another user's.
+    """
+    if caller.user is None:
+        outcome = await conflicts.resolve(gateway, caller.tenant)
+    else:
+        outcome = await conflicts.log_out_left(gateway, caller.tenant)
+    resolved, left = len(outcome.plans) + outcome.gone, outcome.left
     return Resolution(
         resolved=resolved,
         left=left,
@@ -243,12 +250,11 @@ def _existing(checked: Check) -> ExistingConnection | None:
     if checked.bot is None:
         return None
     session = checked.bot.session
-    status = "QR_PENDING" if session.state is State.AWAITING_SCAN else session.state.value.upper()
     return ExistingConnection.model_validate(
         {
             "botId": checked.bot.bot.id,
             "botName": checked.bot.bot.name,
-            "status": status,
+            "status": session.state.status,
             "phoneNumber": session.device.number.digits if session.device else None,
             "isConnected": session.state is State.CONNECTED,
             "connectedAt": session.connected_at,

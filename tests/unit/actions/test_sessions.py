@@ -22,7 +22,7 @@ from sololine.core.errors import (
     OtherNumberLinked,
     UserMismatch,
 )
-from sololine.core.ids import DEFAULT_TENANT, BotId, DeviceId, UserId
+from sololine.core.ids import DEFAULT_TENANT, BotId, UserId
 from sololine.core.linking import RESTARTS, WINDOW, Method
 from sololine.core.number import Number
 from sololine.core.session import EndReason, Session, State, Wish
@@ -32,7 +32,6 @@ from tests.unit.scenes import (
     NUMBER,
     OTHER_NUMBER,
     PATIENCE_S,
-    PLAYER,
     STRANGER,
     connect,
     connected_bot,
@@ -714,74 +713,6 @@ async def test_a_person_checks_own_sessions_only(gateway: Gateway) -> None:
     assert checked.bot is None
     with pytest.raises(NotAllowed):
         await sessions.check(gateway, ana, user=BEN)
-
-
-# ---------------------------------------------------------------------- duplicates
-
-
-async def gave_up(gateway: Gateway, number: str, caller: Caller = KEY_CALLER) -> DeviceId:
-    """A device whose bot was unlinked, and that nobody could log out yet."""
-    bot = await connected_bot(gateway, number, caller=caller)
-    device = (await session_of(gateway.store, bot)).device
-    assert device is not None
-    await sessions.disconnect(gateway, caller, bot, user=None)
-    await move(gateway.store, bot, Looked())
-    await gateway.store.run(lambda tx: tx.retired.take(device.id, PLAYER, WINDOW))
-    await gateway.store.run(lambda tx: tx.retired.later(device.id, WINDOW))
-    return device.id
-
-
-async def due(gateway: Gateway) -> set[str]:
-    async with gateway.store.read() as tx:
-        return {retired.device for retired in await tx.retired.due(10)}
-
-
-async def test_where_nothing_is_left_of_a_conflict_nothing_is_resolved(gateway: Gateway) -> None:
-    assert await sessions.resolve(gateway, KEY_CALLER) == (0, 0)
-
-
-async def test_devices_that_are_left_are_hurried_and_reported_while_they_stay(
-    gateway: Gateway,
-) -> None:
-    mine = await gave_up(gateway, NUMBER)
-    await gave_up(gateway, OTHER_NUMBER, STRANGER)
-    assert await due(gateway) == set()
-
-    gone_and_left = await sessions.resolve(gateway, KEY_CALLER)
-
-    assert gone_and_left == (0, 1)
-    assert await due(gateway) == {mine}
-    assert (await sessions.check(gateway, KEY_CALLER, user=None)).duplicates == 1
-
-
-async def test_resolving_waits_for_the_devices_to_leave_their_phones(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    devices = {await gave_up(gateway, NUMBER), await gave_up(gateway, OTHER_NUMBER)}
-    monkeypatch.setattr(sessions, "SETTLED_WITHIN_S", PATIENCE_S)
-    resolving = asyncio.ensure_future(sessions.resolve(gateway, KEY_CALLER))
-
-    async def hurried() -> bool:
-        return await due(gateway) == devices
-
-    await until(hurried, "the devices are due")
-    for device in devices:
-        await gateway.store.run(lambda tx, device=device: tx.retired.done(device))
-
-    assert await resolving == (2, 0)
-
-
-async def test_some_of_the_devices_may_leave_and_others_stay(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = await gave_up(gateway, NUMBER)
-    await gave_up(gateway, OTHER_NUMBER)
-    monkeypatch.setattr(sessions, "SETTLED_WITHIN_S", 0.5)
-    resolving = asyncio.ensure_future(sessions.resolve(gateway, KEY_CALLER))
-    await until(lambda: due(gateway), "the devices are due")
-    await gateway.store.run(lambda tx: tx.retired.done(first))
-
-    assert await resolving == (1, 1)
 
 
 async def test_a_bot_deleted_while_its_owner_waits_for_a_code_is_not_found(

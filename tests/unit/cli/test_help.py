@@ -31,7 +31,11 @@ def test_these_are_the_commands() -> None:
         "bot create",
         "bot disconnect",
         "bot list",
+        "clean",
+        "conflicts detect",
+        "conflicts resolve",
         "doctor",
+        "import",
         "keys create",
         "keys list",
         "keys revoke",
@@ -62,6 +66,7 @@ def test_these_are_the_commands() -> None:
         "phone unlink",
         "sandbox",
         "serve",
+        "stats",
         "version",
     ]
 
@@ -82,7 +87,9 @@ def test_help_says_what_a_command_does_and_takes(run: Run, words: tuple[str, ...
         assert told.endswith((".", ")", "…")), f"{parameter.name} is not explained in a sentence"
 
 
-@pytest.mark.parametrize("words", [(), ("bot",), ("phone",), ("phone", "group"), ("keys",)])
+@pytest.mark.parametrize(
+    "words", [(), ("bot",), ("phone",), ("phone", "group"), ("keys",), ("conflicts",)]
+)
 def test_without_a_word_what_to_do_the_help_is_shown(run: Run, words: tuple[str, ...]) -> None:
     result = run(*words)
 

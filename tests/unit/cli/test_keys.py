@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sololine.assembly import keyring_of, opened_store
+from sololine.assembly import keyring_of
+from sololine.opened_store import opened_store
 from sololine.settings import Settings
 from tests.unit.cli.conftest import Run
 

@@ -34,6 +34,12 @@ def test_a_person_acts_for_nobody_else() -> None:
         PERSON.acting_for(BEN)
 
 
+def test_what_concerns_a_whole_tenant_is_for_its_key_to_ask() -> None:
+    assert KEY.whole_tenant() == ACME
+    with pytest.raises(NotAllowed, match="its API key"):
+        PERSON.whole_tenant()
+
+
 @pytest.mark.parametrize(
     ("caller", "user"), [(KEY, None), (KEY, ANN), (PERSON, None), (PERSON, ANN)]
 )

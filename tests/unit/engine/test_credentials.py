@@ -85,15 +85,29 @@ def test_a_file_that_is_something_else_is_not_taken_for_empty(credentials: Crede
         credentials.stored(DEVICE)
 
 
-def test_the_devices_on_disk_are_listed(credentials: Credentials) -> None:
-    store(credentials)
-    credentials.file(DeviceId("dev_0")).touch()
-    with credentials.hold(DEVICE, AT_ONCE):
-        assert credentials.devices() == ["dev_0", DEVICE]
+def aged(path: Path, by: timedelta) -> None:
+    """Let a file have been written to so long ago."""
+    path.touch()
+    then = path.stat().st_mtime - by.total_seconds()
+    os.utime(path, (then, then))
+
+
+def test_a_device_is_idle_when_none_of_its_files_was_written_to(credentials: Credentials) -> None:
+    day = timedelta(days=1)
+    aged(store(credentials), 2 * day)
+    other = credentials.file(DeviceId("dev_0"))
+    aged(other, 2 * day)
+    aged(other.with_suffix(".lock"), 2 * day)
+    aged(credentials.folder / "dev_9.unsettled", 2 * day)
+    aged(credentials.folder / "dev_8.sqlite3.bak", 2 * day)
+    assert credentials.idle(day) == ["dev_0", DEVICE, "dev_9"]
+    assert credentials.idle(3 * day) == []
+    other.with_name(f"{other.name}-wal").touch()
+    assert credentials.idle(day) == [DEVICE, "dev_9"]
 
 
 def test_no_folder_holds_no_devices(tmp_path: Path) -> None:
-    assert Credentials(tmp_path / "nowhere").devices() == []
+    assert Credentials(tmp_path / "nowhere").idle(AT_ONCE) == []
 
 
 def test_erasing_leaves_nothing_and_touches_no_other_device(credentials: Credentials) -> None:

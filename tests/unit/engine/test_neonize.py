@@ -4,7 +4,8 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from sololine.core.signals import (
     Signal,
 )
 from sololine.engine import link as link_module
+from sololine.engine.credentials import Credentials
 from sololine.engine.launch import WorkerLaunch
 from sololine.engine.link import NeonizeLink
 from sololine.engine.neonize import NeonizeEngine
@@ -371,11 +373,96 @@ async def test_opening_and_closing_leaks_neither_files_nor_processes(make: Make)
     assert not any(alive(pid) for pid in pids)
 
 
-async def test_the_devices_on_disk_are_known(make: Make, tmp_path: Path) -> None:
+DAY = timedelta(days=1)
+LEFT = DeviceId("dev_left_1_1")
+
+
+class Rows:
+    """What the database knows of, and how often it was asked."""
+
+    def __init__(self, *known: DeviceId) -> None:
+        self.known = set(known)
+        self.asked = 0
+        self.then: Callable[[], None] = lambda: None
+        """Happens before the second answer, which is given under the device's lock."""
+
+    async def __call__(self, devices: Collection[DeviceId]) -> Collection[DeviceId]:
+        self.asked += 1
+        if self.asked == 2:
+            self.then()
+        return self.known.intersection(devices)
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> list[Path]:
+    """The files of two devices, untouched for two days."""
     folder = tmp_path / "credentials"
     folder.mkdir()
-    (folder / f"{DEVICE}.sqlite3").touch()
-    assert await make("Silent").devices() == [DEVICE]
+    files = [folder / f"{device}.sqlite3" for device in (DEVICE, LEFT)]
+    then = time.time() - 2 * DAY.total_seconds()
+    for file in files:
+        file.touch()
+        os.utime(file, (then, then))
+    return files
+
+
+async def test_credentials_that_nobody_knows_of_are_deleted(
+    make: Make, left: list[Path], tmp_path: Path
+) -> None:
+    engine, rows = make("Silent"), Rows(DEVICE)
+    assert await engine.forget_unknown(rows, DAY, dry_run=True) == [LEFT]
+    assert [file.exists() for file in left] == [True, True]
+    assert await engine.forget_unknown(rows, DAY) == [LEFT]
+    assert [path.name for path in (tmp_path / "credentials").iterdir()] == [left[0].name]
+    assert await engine.forget_unknown(rows, DAY) == []
+
+
+async def test_young_credentials_are_left_though_nobody_knows_of_them(
+    make: Make, left: list[Path]
+) -> None:
+    left[1].touch()
+    assert await make("Silent").forget_unknown(Rows(DEVICE), DAY) == []
+    assert left[1].exists()
+
+
+async def test_credentials_that_somebody_holds_are_left(make: Make, left: list[Path]) -> None:
+    """Whatever the database says: whoever holds the lock uses them."""
+    with Credentials(left[1].parent.parent).hold(LEFT, timedelta()):
+        os.utime(left[1].with_suffix(".lock"), (0, 0))
+        assert await make("Silent").forget_unknown(Rows(DEVICE), DAY) == []
+    assert left[1].exists()
+
+
+async def test_credentials_of_an_open_link_are_left(make: Make, left: list[Path]) -> None:
+    engine = make("ShowsCode")
+    await opened(engine, QrIssued)
+    for file in left[0].parent.glob(f"{DEVICE}*"):
+        os.utime(file, (0, 0))
+    assert await engine.forget_unknown(Rows(LEFT), DAY) == []
+
+
+async def test_credentials_that_a_link_begins_to_use_meanwhile_are_left(
+    make: Make, left: list[Path]
+) -> None:
+    """Its row is written before its worker starts, so it is seen under the lock."""
+    rows = Rows(DEVICE)
+    rows.then = lambda: rows.known.add(LEFT)
+    assert await make("Silent").forget_unknown(rows, DAY) == []
+    assert left[1].exists()
+
+
+async def test_a_link_that_begins_later_waits_until_the_old_file_is_gone(
+    make: Make, left: list[Path]
+) -> None:
+    rows = Rows(DEVICE)
+
+    def another_process_begins() -> None:
+        with pytest.raises(DeviceBusy), Credentials(left[1].parent.parent).hold(LEFT, timedelta()):
+            pass
+
+    rows.then = another_process_begins
+    assert await make("Silent").forget_unknown(rows, DAY) == [LEFT]
+    assert rows.asked == 2
 
 
 async def test_a_device_is_busy_until_its_link_is_closed(make: Make) -> None:

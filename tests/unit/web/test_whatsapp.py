@@ -132,7 +132,7 @@ async def test_validating_only_writes_nothing(door: httpx2.AsyncClient, gateway:
 async def test_a_disconnect_that_nobody_has_done_yet_says_so(
     door: httpx2.AsyncClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sololine.actions.sessions.SETTLED_WITHIN_S", 0.01)
+    monkeypatch.setattr("sololine.actions.conflicts.SETTLED_WITHIN_S", 0.01)
     bot = await connected_bot(gateway)
 
     answer = await door.post(f"/v1/whatsapp/disconnect/{bot}")

@@ -141,7 +141,7 @@ async def credentials(settings: Settings, store: Store) -> Finding:
     if settings.only == "web":
         return Finding(check="credentials", says="none are needed where no connections run")
     async with store.read() as tx:
-        bound, known = await tx.deployment.credentials(), await tx.census.devices()
+        bound, known = await tx.deployment.bound(), await tx.census.devices()
     mark = settings.data_dir / "credentials-id"
     here = mark.read_text(encoding="utf-8").strip() if mark.exists() else None
     if bound is not None and bound != here:
@@ -150,7 +150,7 @@ async def credentials(settings: Settings, store: Store) -> Finding:
             "the database belongs to the credentials in another data folder",
             "Let SOLOLINE_DATA_DIR name that folder.",
         )
-    found = set(Credentials(settings.data_dir).devices())
+    found = set(Credentials(settings.data_dir).idle(timedelta()))
     missing = sum(needed and device not in found for device, needed in known.items())
     orphans = len(found - known.keys())
     if missing:

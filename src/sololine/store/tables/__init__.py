@@ -6,6 +6,7 @@
              │        ├─ messages ─── message_forms                   talk.py
              │        │      └──────▶ media
              │        ├─ chats, chores, trainings
+             │        └─ listings                                      listings.py
              ├─ events                                                telling.py
              ├─ webhooks ─── deliveries
              ├─ retired_devices                                       law.py
@@ -18,7 +19,8 @@ link, and the primary key of `number_claims` leaves room for one bot a number.
 
 **Lock order**, for every transaction that writes:
 
-    session → claims → the tenant's counter → messages, chats, chores, media, webhooks, deliveries
+    session → claims, listings → the tenant's counter → messages, chats, chores, media,
+                                                        webhooks, deliveries
 
 A transaction that appends events appends them before it changes any of the last group, since it
 holds the counter from there to its commit: those who append are then alone among those rows, and
@@ -46,6 +48,7 @@ from sololine.store.tables.law import (
     retired_devices,
     tenants,
 )
+from sololine.store.tables.listings import listings
 from sololine.store.tables.schema import metadata
 from sololine.store.tables.talk import chats, chores, media, message_forms, messages, trainings
 from sololine.store.tables.telling import deliveries, events, webhooks
@@ -60,6 +63,7 @@ __all__ = [
     "deliveries",
     "deployment",
     "events",
+    "listings",
     "media",
     "message_forms",
     "messages",

@@ -19,7 +19,17 @@ from sololine.web.shapes.bots import (
     NewBot,
     OneBot,
 )
+from sololine.web.shapes.conflicts import (
+    Conflicts,
+    ConflictShape,
+    PartyShape,
+    Resolved,
+    ResolvedShape,
+    Resolving,
+    Summary,
+)
 from sololine.web.shapes.events import Events, EventShape
+from sololine.web.shapes.statistics import Stats, TimeShape
 from sololine.web.shapes.whatsapp import (
     Available,
     BotName,
@@ -44,6 +54,8 @@ __all__ = [
     "BotShape",
     "Bots",
     "CodeShape",
+    "ConflictShape",
+    "Conflicts",
     "Connect",
     "ConnectingShape",
     "ConnectionShape",
@@ -56,15 +68,22 @@ __all__ = [
     "Instant",
     "NewBot",
     "OneBot",
+    "PartyShape",
     "Problem",
     "Resolution",
+    "Resolved",
+    "ResolvedShape",
+    "Resolving",
     "Responses",
     "SessionCheck",
     "Shape",
+    "Stats",
     "StatsShape",
     "Success",
+    "Summary",
     "Switch",
     "Text",
+    "TimeShape",
     "Validation",
     "camel",
 ]

@@ -161,6 +161,8 @@ class Resolution(Shape):
     """What resolving conflicts did."""
 
     success: Literal[True] = True
-    resolved: int = Field(description="Devices that were logged out of their phone.")
+    resolved: int = Field(
+        description="Numbers that were left to one bot, and devices that left their phone."
+    )
     left: int = Field(description="Devices that could not be logged out yet.")
     message: str
