@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     )
     only: Literal["all", "web", "lines"] = Field(
         default="all",
-        description="Run only the API, or only the connections (and the health pages).",
+        description="Run only the API, or only the connections (with health and metrics).",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much is logged."

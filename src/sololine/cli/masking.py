@@ -31,7 +31,7 @@ _SHAPES: Final = re.compile(
     r"""
       sl_[A-Za-z0-9_-]{16,}                         # API keys of ours
     | whsec_[A-Za-z0-9+/=_-]+                       # secrets of webhooks
-    | eyJ[\w-]+\.[\w-]+\.[\w-]*                     # JSON web tokens
+    | eyJ[\w-]{1,999}\.[\w-]+\.[\w-]*               # JSON web tokens
     | \d@[A-Za-z0-9+/=,]{30,}                       # what a QR says
     | (?<![A-Za-z0-9-])[A-Z0-9]{4}-[A-Z0-9]{4}(?![A-Za-z0-9-])  # pairing codes
     | (?<=://)[^/\s@]+(?=@)                         # who logs in, in a URL
@@ -41,7 +41,11 @@ _SHAPES: Final = re.compile(
 )
 _PAIR: Final = re.compile(
     rf"""
-    ((?<![A-Za-z]) ["']? [A-Za-z_-]*? (?:{"|".join([*_NAMES, "input_value"])}) ["']? \s* [=:] \s*)
+    (
+        # Not without an end: strangers may write what an error repeats.
+        (?<![A-Za-z]) ["']? [A-Za-z_-]{{0,24}}?
+        (?:{"|".join([*_NAMES, "input_value"])}) ["']? \s* [=:] \s*
+    )
     (b?'(?:[^'\\]|\\.)*' | b?"(?:[^"\\]|\\.)*" | [^\s,;)}}\]]+)
     """,
     re.VERBOSE | re.IGNORECASE,

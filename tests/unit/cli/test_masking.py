@@ -155,6 +155,15 @@ def test_values_are_masked_through_and_through() -> None:
     assert told["at"] == "2026-05-01T00:00:00+00:00"
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece", ["a_", "eyJ", "key=", "1 ", "'text': '", "2@a", "://", "sl_", "-A"]
+)
+def test_a_text_made_to_be_slow_is_not(piece: str) -> None:
+    """Strangers write what an error may repeat."""
+    assert masked_text(piece * 50_000)
+
+
 def test_ids_that_people_search_the_log_for_are_left() -> None:
     ids = {"request": "4123456789012345", "trace": "0123456789abcdef", "level": "info"}
 
