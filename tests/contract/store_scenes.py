@@ -68,10 +68,16 @@ async def locked(tx: Transaction, bot: BotId) -> Session:
 
 
 async def wants_link(
-    tx: Transaction, bot: BotId, number: Number | None = None, policy: Policy = Policy.REFUSE
+    tx: Transaction,
+    bot: BotId,
+    number: Number | None = None,
+    policy: Policy = Policy.REFUSE,
+    restarts: int = 0,
 ) -> Session:
     before = await locked(tx, bot)
-    window = Window.opened(tx.now, number=number, policy=policy, reserves=number is not None)
+    window = Window.opened(
+        tx.now, number=number, policy=policy, reserves=number is not None, restarts=restarts
+    )
     intent = Intent(no=before.intent.no + 1, wish=Wish.ONLINE, window=window)
     after = replace(before, intent=intent)
     await tx.sessions.save_intent(before, after)
@@ -130,10 +136,12 @@ async def grant(
     return await store.run(work)
 
 
-async def linking(store: Store, tenant: TenantId = DEFAULT_TENANT) -> tuple[BotId, Lease]:
+async def linking(
+    store: Store, tenant: TenantId = DEFAULT_TENANT, *, restarts: int = 0
+) -> tuple[BotId, Lease]:
     """A bot whose line has begun to link."""
     bot = await added(store, tenant)
-    await store.run(lambda tx: wants_link(tx, bot))
+    await store.run(lambda tx: wants_link(tx, bot, restarts=restarts))
     lease = await leased(store, bot)
     await step(store, bot, lease, Began())
     return bot, lease

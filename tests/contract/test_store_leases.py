@@ -99,6 +99,17 @@ async def test_a_window_is_abandoned_when_it_is_over_and_nobody_ended_it(store: 
     assert await abandoned(store) == {asked: State.DISCONNECTED}
 
 
+async def test_a_window_that_began_anew_is_abandoned_when_that_one_is_over(store: Store) -> None:
+    bot, lease = await linking(store, restarts=1)
+    store.shift += WINDOW
+    lease = await leased(store, bot)
+    await step(store, bot, lease, Looked())
+    store.shift += WINDOW - A_MOMENT
+    assert await abandoned(store) == {}
+    store.shift += A_MOMENT
+    assert await abandoned(store) == {bot: State.CONNECTING}
+
+
 async def test_a_lease_is_not_taken_from_a_process_that_holds_it(store: Store) -> None:
     bot = await added(store)
     lease = await leased(store, bot)

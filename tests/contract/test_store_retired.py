@@ -95,6 +95,10 @@ async def test_all_that_waits_may_be_hurried_whosever_it_is(store: Store) -> Non
         await store.run(lambda tx, device=device: tx.retired.later(device, A_MINUTE))
     assert await store.run(lambda tx: tx.retired.hurry(None)) == 2
     assert {row.device for row in await due(store)} == {mine, theirs}
+    async with store.read() as tx:
+        assert [row.device for row in await tx.retired.list(None, 9)] == [mine, theirs]
+        assert [row.device for row in await tx.retired.list(None, 1)] == [mine]
+        assert [row.device for row in await tx.retired.list(OTHER_TENANT, 9)] == [theirs]
 
 
 async def test_hurrying_makes_due_what_waits_and_leaves_what_is_worked_on(store: Store) -> None:

@@ -23,10 +23,14 @@ from sololine.core.ids import BotId, TenantId
 from sololine.core.number import Number
 from sololine.core.session import Intent, Session, Wish
 from sololine.store.errors import Raced
+from sololine.store.retired import Retired
 from sololine.store.transaction import Transaction
 
 SETTLED_WITHIN_S: Final = 5.0
 """How long resolving waits for lines to end sessions and log devices out."""
+
+DEVICES_MAX: Final = 100
+"""Devices that a report names one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +40,13 @@ class Report:
     Attributes:
         total: sessions there are, connected or not.
         left: devices that lost their number, or are about to, and may still stand on a phone.
+        devices: those of them whose session has given them up, `DEVICES_MAX` at most.
     """
 
     total: int
     conflicts: list[Conflict]
     left: int
+    devices: list[Retired]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,7 @@ async def detect(gateway: Gateway, tenant: TenantId | None) -> Report:
             total=(await tx.sessions.counts(tenant)).total,
             conflicts=conflicts_of(await tx.conflicts.parties(tenant), tenant),
             left=await _left(tx, tenant),
+            devices=await tx.retired.list(tenant, DEVICES_MAX),
         )
 
 

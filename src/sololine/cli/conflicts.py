@@ -1,6 +1,7 @@
 """`sololine conflicts …`: numbers that more than one bot is said to have."""
 
 import json
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 import typer
@@ -43,6 +44,7 @@ def detect(tenant: OfTenant = None, as_json: AsJson = False) -> None:
             "totalConnections": found.total,
             "conflicts": [report.conflict_json(each) for each in found.conflicts],
             "leftDevices": found.left,
+            "devices": [report.device_json(each) for each in found.devices],
         }
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
@@ -52,7 +54,7 @@ def detect(tenant: OfTenant = None, as_json: AsJson = False) -> None:
         typer.echo(_FOUND[count == 1].format(count=count) if count else _NOTHING)
         for line in report.conflicts(found.conflicts):
             typer.echo(line)
-        _tell_left(found.left)
+        _tell_left(found.left, report.devices(found.devices))
     raise typer.Exit(1 if found.conflicts or found.left else 0)
 
 
@@ -132,8 +134,10 @@ def _plan_json(plan: Plan) -> dict[str, object]:
     }
 
 
-def _tell_left(left: int) -> None:
+def _tell_left(left: int, lines: Iterable[str] = ()) -> None:
     if left:
         typer.echo("")
         typer.echo(_LEFT[left == 1].format(count=left))
+        for line in lines:
+            typer.echo(line)
         typer.echo(_BY_ITSELF)

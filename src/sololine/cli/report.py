@@ -5,11 +5,14 @@ Numbers stand in them in full, as an operator needs them to find a phone. Nothin
 
 from collections.abc import Container, Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sololine.core.advance import rfc3339
 from sololine.core.conflict import Basis, Conflict, Party
 from sololine.core.ids import DEFAULT_TENANT, BotId
+
+if TYPE_CHECKING:
+    from sololine.store.retired import Retired
 
 _NOTES: Final = {Basis.HELD: ", linked", Basis.LISTED: ", as imported"}
 
@@ -57,6 +60,22 @@ def party_json(party: Party) -> dict[str, Any]:
         "basis": party.basis.value,
         "status": party.state.status,
         "lastConnectedAt": rfc3339(last) if last else None,
+    }
+
+
+def devices(found: "Iterable[Retired]") -> Iterator[str]:
+    """The lines about devices that their bots gave up, the oldest first."""
+    for device in found:
+        yield f"   - Bot: {device.bot}, since {moment(device.retired_at)}, tries: {device.tries}"
+
+
+def device_json(device: "Retired") -> dict[str, Any]:
+    """A device that its bot gave up, as JSON."""
+    return {
+        "tenant": device.tenant,
+        "botId": device.bot,
+        "since": rfc3339(device.retired_at),
+        "tries": device.tries,
     }
 
 

@@ -264,7 +264,7 @@ def _unsaid(session: Session, now: datetime) -> LineSignal | None:
     """What the session's line would have written down long ago, if there were one."""
     if session.state is State.CONNECTED:
         return LinkDown()
-    window = session.intent.window
+    window = session.taken_up or session.intent.window
     waits = session.obeyed < session.intent.no or session.linking is not None
     return Looked() if window and waits and window.ends_at <= now - GRACE else None
 

@@ -1,12 +1,13 @@
 """Leases: which process runs a bot's line (see `core/lease.py`), on the row of its session."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, or_, select, update
 
 from sololine.core.ids import BotId, ProcessId
 from sololine.core.lease import TERM_LENGTH, Lease
+from sololine.core.linking import WINDOW
 from sololine.core.session import State
 from sololine.store.columns import instant, millis
 from sololine.store.connection import Connection
@@ -30,6 +31,14 @@ _CANDIDATES: Final = (
     .limit(bindparam("page"))
 )
 # What a line would have ended or told: a window that is over, a link that nobody keeps any more.
+# A window that began anew ends later than the one that was asked for.
+_WINDOW_ENDS_AT: Final = case(
+    (
+        and_(_row.restarted_at.is_not(None), _row.intent_no == _row.obeyed),
+        _row.restarted_at + WINDOW // timedelta(milliseconds=1),
+    ),
+    else_=_row.window_ends_at,
+)
 _ABANDONED: Final = (
     select(_row.bot_id, _row.state)
     .where(
@@ -37,7 +46,7 @@ _ABANDONED: Final = (
         or_(
             _row.state == State.CONNECTED.value,
             and_(
-                _row.window_ends_at <= bindparam("over"),
+                bindparam("over") >= _WINDOW_ENDS_AT,
                 or_(_row.intent_no > _row.obeyed, _row.linking.is_not(None)),
             ),
         ),

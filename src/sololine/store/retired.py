@@ -51,6 +51,10 @@ _HURRY_ALL: Final = (
     update(retired_devices).where(_row.taken_by.is_(None)).values(due_at=bindparam("now"))
 )
 _WAITING_ALL: Final = select(func.count().label("devices")).select_from(retired_devices)
+_LIST: Final = (
+    select(retired_devices).order_by(_row.retired_at, _row.device_id).limit(bindparam("page"))
+)
+_LIST_OWN: Final = _LIST.where(_row.tenant_id == bindparam("tenant"))
 _WAITING: Final = _WAITING_ALL.where(_row.tenant_id == bindparam("tenant"))
 _DONE: Final = delete(retired_devices).where(_row.device_id == bindparam("device"))
 
@@ -87,6 +91,13 @@ class RetiredDevices:
         values = {} if tenant is None else {"tenant": tenant}
         (row,) = await self._connection.rows(statement, values)
         return int(row["devices"])
+
+    async def list(self, tenant: TenantId | None, limit: int) -> list[Retired]:
+        """The devices that `waiting` counts, those that were given up first before the others."""
+        statement = _LIST if tenant is None else _LIST_OWN
+        values = {} if tenant is None else {"tenant": tenant}
+        rows = await self._connection.rows(statement, {**values, "page": limit})
+        return [_retired(row) for row in rows]
 
     async def take(self, device: DeviceId, process: ProcessId, for_: timedelta) -> bool:
         """Have the device to oneself for a while; False when someone else has it, or it is done."""

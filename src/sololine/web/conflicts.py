@@ -36,6 +36,7 @@ async def detect(caller: CallerOf, gateway: GatewayOf) -> Conflicts:
         total_connections=found.total,
         conflicts=[views.conflict(each) for each in found.conflicts],
         left_devices=found.left,
+        devices=[views.left_device(each) for each in found.devices],
     )
 
 

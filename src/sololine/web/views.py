@@ -9,10 +9,12 @@ from sololine.core.conflict import Conflict, Party, Plan
 from sololine.core.session import Session, State
 from sololine.core.statistics import Tally, TimeToConnect
 from sololine.languages import Language
+from sololine.store.retired import Retired
 from sololine.web.shapes import (
     BotShape,
     ConflictShape,
     ConnectionShape,
+    LeftDevice,
     PartyShape,
     ResolvedShape,
     Stats,
@@ -72,6 +74,11 @@ def conflict(found: Conflict) -> ConflictShape:
         taken_elsewhere=found.taken,
         bots=[party(each) for each in found.parties],
     )
+
+
+def left_device(found: Retired) -> LeftDevice:
+    """A device that its bot gave up."""
+    return LeftDevice(bot_id=found.bot, since=found.retired_at, tries=found.tries)
 
 
 def resolved(plan: Plan) -> ResolvedShape:

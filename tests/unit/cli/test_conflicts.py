@@ -11,10 +11,12 @@ from click.testing import Result
 from sololine.actions import conflicts
 from sololine.actions.gateway import Gateway
 from sololine.bus.memory import MemoryBus
+from sololine.core.ids import BotId
+from sololine.core.signals import LoggedOut
 from sololine.opened_store import opened_store
 from sololine.settings import Settings
 from tests.unit.cli.conftest import Run
-from tests.unit.scenes import connected_bot
+from tests.unit.scenes import connected_bot, move
 
 FILE = """\
 userId,botName,phoneNumber,status,lastConnectedAt
@@ -157,6 +159,24 @@ def test_it_is_said_when_a_line_has_something_left_to_do(run: Run) -> None:
     left = run("conflicts", "detect")
     assert left.exit_code == 1
     assert "NO CONFLICTS WERE FOUND\n\n1 device that lost its number" in left.stdout
+
+
+def test_devices_that_stand_on_phones_are_named_with_their_bot(run: Run) -> None:
+    bot = holding("573001234567")
+
+    async def removed() -> None:
+        async with opened_store(Settings()) as store:
+            await move(store, BotId(bot), LoggedOut())
+
+    asyncio.run(removed())
+
+    seen = run("conflicts", "detect")
+    assert seen.exit_code == 1
+    assert re.search(
+        rf"^   - Bot: {bot}, since 2\d{{3}}-.* UTC, tries: 0$", seen.stdout, re.MULTILINE
+    )
+    (device,) = json.loads(run("conflicts", "detect", "--json").stdout)["devices"]
+    assert (device["tenant"], device["botId"], device["tries"]) == ("default", bot, 0)
 
 
 @pytest.mark.usefixtures("imported")

@@ -216,3 +216,14 @@ def test_a_session_shows_no_secret_when_it_is_logged() -> None:
 
     for secret in ("2@secret", NUMBER.digits, OTHER.digits, "98765432109"):
         assert secret not in repr(session)
+
+
+def test_session_checks_and_reports_have_words_of_their_own_for_states() -> None:
+    assert {state.status for state in State} == {
+        "DISCONNECTED",
+        "CONNECTING",
+        "QR_PENDING",
+        "CONNECTED",
+        "RECONNECTING",
+    }
+    assert State.AWAITING_SCAN.status == "QR_PENDING"

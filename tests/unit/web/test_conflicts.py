@@ -4,13 +4,16 @@ import pytest
 from sololine.actions import conflicts
 from sololine.actions.gateway import Gateway
 from sololine.core.ids import BotId
+from sololine.core.signals import LoggedOut
 from tests.unit.scenes import (
+    KEY_CALLER,
     NUMBER,
     OTHER_NUMBER,
     STRANGER,
     connected_bot,
     events_of,
     listed_bot,
+    move,
     new_bot,
 )
 
@@ -64,6 +67,7 @@ async def test_conflicts_are_shown_with_every_bot_of_the_tenants_own(
             }
         ],
         "leftDevices": 0,
+        "devices": [],
     }
 
 
@@ -119,6 +123,21 @@ async def test_who_is_kept_may_be_chosen(
     assert done["resolved"][0]["kept"]["botId"] == said
     assert [each["botId"] for each in done["resolved"][0]["disconnected"]] == [holder]
     assert done["leftDevices"] == 1
+
+
+async def test_devices_that_their_bots_gave_up_are_named(
+    door: httpx2.AsyncClient, gateway: Gateway
+) -> None:
+    for caller in (KEY_CALLER, STRANGER):
+        bot = await connected_bot(gateway, caller=caller)
+        await move(gateway.store, bot, LoggedOut())
+        if caller is KEY_CALLER:
+            mine = bot
+
+    told = (await door.get(PATH)).json()
+
+    assert told["leftDevices"] == 1
+    assert told["devices"] == [{"botId": mine, "since": "2026-05-01T12:00:00.000Z", "tries": 0}]
 
 
 async def test_a_bot_that_is_named_must_be_ones_own(

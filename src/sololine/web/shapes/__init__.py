@@ -22,6 +22,7 @@ from sololine.web.shapes.bots import (
 from sololine.web.shapes.conflicts import (
     Conflicts,
     ConflictShape,
+    LeftDevice,
     PartyShape,
     Resolved,
     ResolvedShape,
@@ -66,6 +67,7 @@ __all__ = [
     "ExistingConnection",
     "FinishedStep",
     "Instant",
+    "LeftDevice",
     "NewBot",
     "OneBot",
     "PartyShape",

@@ -31,6 +31,14 @@ class ConflictShape(Shape):
     bots: list[PartyShape]
 
 
+class LeftDevice(Shape):
+    """A device that its bot gave up, and that its phone may still list."""
+
+    bot_id: str
+    since: Instant
+    tries: int = Field(description="How often it was tried to log it out.")
+
+
 class Conflicts(Shape):
     """What was found."""
 
@@ -38,7 +46,11 @@ class Conflicts(Shape):
     total_connections: int
     conflicts: list[ConflictShape]
     left_devices: int = Field(
-        description="Devices that lost their number and that a phone may still list."
+        description="Devices that lost their number, or are about to, and that a phone may still "
+        "list."
+    )
+    devices: list[LeftDevice] = Field(
+        description="Those of them that their bots have given up, the oldest first; 100 at most."
     )
 
 
