@@ -206,9 +206,11 @@ class Server:
                 return seen
             seen = page["last"]
 
-    async def event(self, type_: str, bot: str, *, after: int = 0) -> dict[str, Any]:
+    async def event(
+        self, type_: str, bot: str, *, after: int = 0, patience_s: float = PATIENCE_S
+    ) -> dict[str, Any]:
         """The first event of a type about a bot; waits for it."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             while True:
                 asked = {"after": after, "botId": bot, "wait": 5}
                 page = await self.ask("GET", "/v1/events", params=asked)
