@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -20,7 +23,13 @@ from sololine.engine.launch import WorkerLaunch
 from sololine.engine.loopback import loopback_launch
 from sololine.settings import Settings
 
-_SHUTDOWN_S: Final = 3
+log = structlog.get_logger()
+
+LEAVES_WITHIN_S: Final = 5.0
+"""How long an ordered end may take."""
+_SHUTDOWN_S: Final = 1
+"""Of it, how long requests have that wait for something."""
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 _FRAME_MAX: Final = 4096
 """Bytes of a WebSocket frame that a client may send: what it says is of no interest."""
 
@@ -96,16 +105,43 @@ def _config(app: FastAPI) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn that says when it answers."""
+    """A uvicorn that says when it answers, and lets us end in good order.
+
+    Its own way with signals is to raise them again once it has ended: that would end the process
+    before the lines have given their leases back.
+    """
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
         self._announce = announce
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take a signal for the order to end; a second one ends the process where it stands."""
+        loop = asyncio.get_running_loop()
+        for wanted in _ENDING:
+            loop.add_signal_handler(wanted, self._end)
+        try:
+            yield
+        finally:
+            for wanted in _ENDING:
+                loop.remove_signal_handler(wanted)
+                signal.signal(wanted, signal.SIG_DFL)
+
+    def _end(self) -> None:
+        self.should_exit = True
+        asyncio.get_running_loop().call_later(LEAVES_WITHIN_S, _leave)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._announce()
         sys.stdout.flush()
+
+
+def _leave() -> None:
+    """End though something is still under way: the next start finds it, as after a crash."""
+    log.warning("did not end in time")
+    os._exit(1)
 
 
 async def run_sandbox(settings: Settings) -> None:
