@@ -24,9 +24,14 @@ def spoken() -> Language:
     return _spoken
 
 
-def words(sentence: Sentence) -> str:
+def words(sentence: Sentence | Told) -> str:
     """The sentence in the language that we speak."""
-    return _spoken.say(sentence)
+    return _spoken.say(sentence) if isinstance(sentence, Sentence) else sentence
+
+
+def said_by(error: Exception) -> Sentence | Told:
+    """Why something failed: the sentence that the error was made with, else its own words."""
+    return next((each for each in error.args if isinstance(each, Sentence)), Told(str(error)))
 
 
 def say(sentence: Sentence) -> None:
@@ -41,7 +46,7 @@ def show(line: str) -> None:
 
 def fail(message: Sentence | Told) -> NoReturn:
     """Say what went wrong and what to do, and end with exit code 1."""
-    typer.echo(words(message) if isinstance(message, Sentence) else message, err=True)
+    typer.echo(words(message), err=True)
     raise typer.Exit(1)
 
 

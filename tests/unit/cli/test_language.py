@@ -1,5 +1,6 @@
 """The command line speaks the language that is wanted, its help included."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sololine.cli.checks import machine
 from sololine.cli.language import wanted
 from sololine.cli.output import speak
 from sololine.languages import Language
@@ -27,6 +29,13 @@ def sololine(*words: str, **environment: str) -> subprocess.CompletedProcess[str
         text=True,
         check=False,
     )
+
+
+@pytest.fixture
+def spanish() -> Iterator[None]:
+    speak(Language.SPANISH)
+    yield
+    speak(Language.ENGLISH)
 
 
 @pytest.fixture
@@ -116,3 +125,31 @@ def test_what_is_wrong_on_the_command_line_is_told_in_the_language(run: Run) -> 
 
     assert result.exit_code == 2
     assert "tulis nomor dengan kode negaranya" in result.output
+
+
+@pytest.mark.usefixtures("spanish")
+def test_the_doctor_speaks_the_language_and_his_codes_stay(
+    run: Run, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir.mkdir(mode=0o755)
+    lacking = machine._LOAD.replace("library_file()", "__import__('pathlib').Path('gone.so')")
+    monkeypatch.setattr(machine, "_LOAD", lacking)
+
+    lines = run("doctor").stdout.splitlines()
+    told = json.loads(run("doctor", "--json").stdout)["findings"]
+
+    remedy = f"Ejecuta `chmod 700 {data_dir}`: quien lo lea puede actuar como cualquier bot."
+    folder = next(index for index, line in enumerate(lines) if "data folder" in line)
+    assert lines[folder] == (
+        "failed   data folder   otros usuarios de esta máquina pueden mirar en "
+        f"{data_dir} (modo 0755)"
+    )
+    assert lines[folder + 1].strip() == remedy
+    assert told[2] == {
+        "check": "data folder",
+        "says": lines[folder].partition("data folder   ")[2],
+        "state": "failed",
+        "remedy": remedy,
+    }
+    engine = next(each for each in told if each["check"] == "engine")
+    assert engine["says"] == "gone.so no se puede cargar"
