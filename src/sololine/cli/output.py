@@ -34,14 +34,19 @@ def said_by(error: Exception) -> Sentence | Told:
     return next((each for each in error.args if isinstance(each, Sentence)), Told(str(error)))
 
 
-def say(sentence: Sentence) -> None:
-    """Tell the person who gave the command."""
-    typer.echo(words(sentence))
+def say(sentence: Sentence, *, err: bool = False) -> None:
+    """Tell the person who gave the command; with `err` what is wrong, and more is said."""
+    typer.echo(words(sentence), err=err)
 
 
 def show(line: str) -> None:
     """Put out what is the same in every language: ids, JSON, a line of a list."""
     typer.echo(line)
+
+
+def consent(question: Sentence) -> None:
+    """Ask whether to go on, and end the command when the answer is no."""
+    typer.confirm(words(question), abort=True)
 
 
 def fail(message: Sentence | Told) -> NoReturn:
