@@ -31,6 +31,7 @@ from sololine.bus import EVENTS, EVERYTHING, WEBHOOKS, Bus, Notice
 from sololine.core.coding import name_of
 from sololine.core.events import Event, EventType
 from sololine.core.ids import DeliveryId, ProcessId, TenantId, WebhookId
+from sololine.core.sentence import Sentence
 from sololine.core.webhook import (
     Delivery,
     DeliveryState,
@@ -145,7 +146,9 @@ class Courier:
     def condition(self) -> Condition:
         """Whether due deliveries are looked for."""
         if silent := self._pulse.silent_s:
-            return degraded(f"no webhook was served for {silent} s; deliveries wait")
+            return degraded(
+                Sentence("no webhook was served for {silent} s; deliveries wait", silent=silent)
+            )
         return OK
 
     @asynccontextmanager

@@ -7,6 +7,8 @@ from enum import StrEnum
 from math import ceil
 from typing import Final
 
+from sololine.core.sentence import Sentence
+
 
 class Verdict(StrEnum):
     """How well something does."""
@@ -23,13 +25,13 @@ class Condition:
     """How a part is doing, and why, in a sentence that holds nothing secret."""
 
     verdict: Verdict = Verdict.OK
-    reason: str = ""
+    reason: Sentence | None = None
 
 
 OK: Final = Condition()
 
 
-def degraded(reason: str) -> Condition:
+def degraded(reason: Sentence) -> Condition:
     """The condition of a part that works, and not as it should."""
     return Condition(verdict=Verdict.DEGRADED, reason=reason)
 

@@ -1,3 +1,4 @@
+from sololine.core.sentence import Sentence
 from sololine.health import OK, Pulse, Verdict, degraded
 
 
@@ -14,7 +15,7 @@ def test_a_pulse_is_silent_once_it_is_late_and_not_before() -> None:
 
 
 def test_a_degraded_part_says_why() -> None:
-    condition = degraded("it is late")
+    condition = degraded(Sentence("it is late"))
 
     assert (condition.verdict, condition.reason) == (Verdict.DEGRADED, "it is late")
-    assert (OK.verdict, OK.reason) == (Verdict.OK, "")
+    assert (OK.verdict, OK.reason) == (Verdict.OK, None)

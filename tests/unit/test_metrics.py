@@ -9,6 +9,7 @@ import pytest
 from sololine.core.census import Census
 from sololine.core.events import EventType, LoggedEvent
 from sololine.core.ids import DEFAULT_TENANT, BotId
+from sololine.core.sentence import Sentence
 from sololine.core.session import EndReason, State
 from sololine.core.webhook import WebhookState
 from sololine.health import OK, degraded
@@ -93,7 +94,7 @@ def test_what_a_part_knows_is_asked_for_at_each_reading(metrics: Metrics) -> Non
 
 
 def test_a_part_that_is_not_well_is_not_up(metrics: Metrics) -> None:
-    metrics.parts = {"store": OK, "bus": degraded("away")}
+    metrics.parts = {"store": OK, "bus": degraded(Sentence("away"))}
 
     seen = shown(metrics)
     assert seen['sololine_part_up{part="store"}'] == 1

@@ -43,6 +43,10 @@ ALIKE = {
     (Language.SPANISH, "Error"),
     (Language.SPANISH, "[{kind} {type}, {size} bytes]"),
     (Language.PORTUGUESE, "[{kind} {type}, {size} bytes]"),
+    (Language.SPANISH, "Bot: {name} ({known_as})"),
+    (Language.PORTUGUESE, "Bot: {name} ({known_as})"),
+    (Language.INDONESIAN, "Bot: {name} ({known_as})"),
+    (Language.INDONESIAN, "Status: {status}, {note}"),
 }
 """What is the same in a language as in English."""
 
@@ -183,8 +187,8 @@ REFUSALS = {
 }
 ERRORS = {"core/errors.py", "outward/errors.py", "emulator/errors.py"}
 """Whose classes make sentences of their own; errors elsewhere are for developers."""
-SPEAKING = {"say", "fail", "refused", "words"}
-ONLY_OUTPUT_MAY = {"echo", "secho", "print", "BadParameter"}
+SPEAKING = {"say", "fail", "refused", "words", "consent", "title", "note", "item"}
+ONLY_OUTPUT_MAY = {"echo", "secho", "print", "confirm", "prompt", "BadParameter"}
 """What `cli/output.py` wraps, so that what is told goes through the catalogue."""
 WRITTEN_OUT = {"Sentence": 1, "Counted": 2}
 
@@ -213,6 +217,10 @@ def bare_texts(source: str, module: str) -> Iterator[str]:
     """Where a text would reach people that no catalogue can know, as `line: text`."""
     in_cli = module.startswith("cli/") and module != "cli/output.py"
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            made = [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
+            if not WRITTEN_OUT.keys().isdisjoint(made):
+                yield f"{node.lineno}: a sentence in an f-string is not collected"
         if not isinstance(node, ast.Call):
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else ""
@@ -227,7 +235,9 @@ def bare_texts(source: str, module: str) -> Iterator[str]:
         if in_cli and called in ONLY_OUTPUT_MAY:
             found.append(f"{called}() belongs to cli/output.py")
         if in_cli and called == "show":
-            found += [text for each in node.args for text in texts_in(each) if text.strip(" ()+")]
+            found += [
+                text for each in node.args for text in texts_in(each) if text.strip(" ()+-:.")
+            ]
         if module != "core/sentence.py" and called in WRITTEN_OUT:
             given = node.args[: WRITTEN_OUT[called]]
             if not all(isinstance(each, ast.Constant) for each in given):
@@ -260,6 +270,9 @@ def test_no_bare_text_is_told_to_people(file: Path) -> None:
         ("cli/bot.py", 'typer.echo(Sentence("Done."))'),
         ("cli/bot.py", "print(answer)"),
         ("cli/bot.py", 'raise typer.BadParameter("write a number")'),
+        ("cli/bot.py", 'typer.confirm("Delete it?")'),
+        ("cli/bot.py", 'report.item(f"Bots: {count}")'),
+        ("cli/bot.py", "show(f\"   {words(Sentence('Done.'))}\")"),
         ("core/draft.py", "Sentence(text, field=field)"),
         ("core/draft.py", 'Sentence(f"The {field} is empty.")'),
         ("core/draft.py", 'Counted("{count} bot", many, count=2)'),
@@ -278,6 +291,7 @@ def test_a_bare_text_is_found(module: str, source: str) -> None:
         ("actions/sending.py", "FetchMedia(message=found)"),
         ("cli/bot.py", "show(f\"{bot['id']}  ({name})  +{number}\")"),
         ("cli/bot.py", 'fail(Sentence("There is no bot."))'),
+        ("cli/report.py", 'show(f"   - {words(sentence)}")'),
         ("cli/output.py", "typer.echo(words(sentence))"),
     ],
 )

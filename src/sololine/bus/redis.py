@@ -32,6 +32,7 @@ from redis.backoff import NoBackoff
 
 from sololine.bus import EVERYTHING, Notice
 from sololine.bus.audience import Audience, Backlog
+from sololine.core.sentence import Sentence
 from sololine.health import OK, Condition, degraded
 
 OUTGOING_LIMIT = 1024
@@ -122,7 +123,9 @@ class RedisBus:
         if not self._away and not self._unsent:
             return OK
         return degraded(
-            "Redis does not answer: processes see each other's changes up to two seconds late"
+            Sentence(
+                "Redis does not answer: processes see each other's changes up to two seconds late"
+            )
         )
 
     async def publish(self, notice: Notice) -> None:

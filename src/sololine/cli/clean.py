@@ -1,14 +1,16 @@
 """`sololine clean`: what the janitor does every five minutes, now."""
 
 import os
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import typer
-
+from sololine.cli import report
 from sololine.cli.configured import settings_of
 from sololine.cli.logs import configure_logs
+from sololine.cli.output import say, show
 from sololine.cli.stored import DryRun, at_gateway
+from sololine.core.sentence import Sentence
 
 if TYPE_CHECKING:
     from sololine.actions.gateway import Gateway
@@ -16,31 +18,35 @@ if TYPE_CHECKING:
     from sololine.lines.janitor import Swept
     from sololine.settings import Settings
 
-_LINES: Final = {
-    "windows": "Linking windows that were over: {count}",
-    "states": "Connections that no process kept: {count}",
-    "reservations": "Reservations of numbers that expired: {count}",
-    "chores": "Chores that nobody waited for: {count}",
-    "attempts": "Old attempts to connect: {count}",
-    "credentials": "Devices whose credentials no bot uses: {count}",
-    "media": "Files that no message uses: {count}",
-}
-
 
 def clean(dry_run: DryRun = False) -> None:
     """Clear away what nobody needs, as the service does every five minutes."""
     settings = settings_of()
     configure_logs("warning")  # what was cleared is told below
     swept, files = at_gateway(lambda gateway: _sweep(gateway, settings, dry_run=dry_run))
-    typer.echo("CLEANING UP\n")
-    for name, sentence in _LINES.items():
-        typer.echo("   - " + sentence.format(count=getattr(swept, name)))
+    report.title(Sentence("CLEANING UP"))
+    for sentence in _cleared(swept):
+        report.item(sentence)
     if not files:
-        typer.echo(
-            "\nCredentials and files were left alone: no service has run connections with this "
-            "database and this data folder yet."
+        show("")
+        say(
+            Sentence(
+                "Credentials and files were left alone: no service has run connections with this "
+                "database and this data folder yet."
+            )
         )
-    typer.echo("\nDRY RUN: NOTHING WAS CHANGED" if dry_run else "\nCLEANING COMPLETED")
+    show("")
+    say(report.NOTHING_CHANGED if dry_run else Sentence("CLEANING COMPLETED"))
+
+
+def _cleared(swept: "Swept") -> Iterator[Sentence]:
+    yield Sentence("Linking windows that were over: {count}", count=swept.windows)
+    yield Sentence("Connections that no process kept: {count}", count=swept.states)
+    yield Sentence("Reservations of numbers that expired: {count}", count=swept.reservations)
+    yield Sentence("Chores that nobody waited for: {count}", count=swept.chores)
+    yield Sentence("Old attempts to connect: {count}", count=swept.attempts)
+    yield Sentence("Devices whose credentials no bot uses: {count}", count=swept.credentials)
+    yield Sentence("Files that no message uses: {count}", count=swept.media)
 
 
 async def _sweep(

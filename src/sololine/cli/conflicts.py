@@ -1,35 +1,26 @@
 """`sololine conflicts …`: numbers that more than one bot is said to have."""
 
 import json
-from collections.abc import Iterable
-from typing import Annotated, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from sololine.cli import report
-from sololine.cli.output import fail
+from sololine.cli.output import fail, say, show
 from sololine.cli.stored import AsJson, DryRun, OfTenant, at_gateway, scope_of
 from sololine.core.conflict import Keep, Plan
 from sololine.core.ids import BotId, is_bot_id
-from sololine.core.sentence import Sentence
+from sololine.core.sentence import Counted, Sentence
+
+if TYPE_CHECKING:
+    from sololine.store.retired import Retired
 
 app = typer.Typer(
     name="conflicts", help="Numbers that several bots are said to have.", no_args_is_help=True
 )
 
-_NOTHING: Final = "NO CONFLICTS WERE FOUND"
-_FOUND: Final = {
-    False: "{count} CONFLICTS WERE FOUND:",
-    True: "1 CONFLICT WAS FOUND:",
-}
-"""By whether it is one, as is the next."""
-_LEFT: Final = {
-    False: "{count} devices that lost their number may still stand on their phones.",
-    True: "1 device that lost its number may still stand on its phone.",
-}
-_BY_ITSELF: Final = (
-    "The service logs out such devices by itself: now if it runs, else when it is started."
-)
+_NOTHING: Final = Sentence("NO CONFLICTS WERE FOUND")
 
 
 @app.command()
@@ -46,15 +37,13 @@ def detect(tenant: OfTenant = None, as_json: AsJson = False) -> None:
             "leftDevices": found.left,
             "devices": [report.device_json(each) for each in found.devices],
         }
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        show(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        typer.echo("DETECTING WHATSAPP CONFLICTS\n")
-        typer.echo(f"Total connections: {found.total}\n")
-        count = len(found.conflicts)
-        typer.echo(_FOUND[count == 1].format(count=count) if count else _NOTHING)
-        for line in report.conflicts(found.conflicts):
-            typer.echo(line)
-        _tell_left(found.left, report.devices(found.devices))
+        report.title(Sentence("DETECTING WHATSAPP CONFLICTS"))
+        report.title(Sentence("Total connections: {count}", count=found.total))
+        say(_found(len(found.conflicts)) if found.conflicts else _NOTHING)
+        report.conflicts(found.conflicts)
+        _tell_left(found.left, found.devices)
     raise typer.Exit(1 if found.conflicts or found.left else 0)
 
 
@@ -80,24 +69,34 @@ def resolve(
             "loggedOutDevices": done.gone,
             "leftDevices": done.left,
         }
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        show(json.dumps(told, indent=2, ensure_ascii=False))
         return
-    typer.echo("RESOLVING WHATSAPP CONFLICTS\n")
+    report.title(Sentence("RESOLVING WHATSAPP CONFLICTS"))
     if not done.plans:
-        typer.echo(_NOTHING)
+        say(_NOTHING)
     for plan in done.plans:
         _tell_plan(plan, dry_run=dry_run)
     if done.plans:
-        typer.echo("DRY RUN: NOTHING WAS CHANGED" if dry_run else "RESOLUTION COMPLETED")
-        typer.echo("\nSummary:")
-        typer.echo(f"   - Conflicts resolved: {len(done.plans)}")
-        typer.echo(
-            f"   - Connections disconnected: {sum(len(each.dropped) for each in done.plans)}"
-        )
-        typer.echo(f"   - Connections kept: {sum(each.kept is not None for each in done.plans)}")
+        say(report.NOTHING_CHANGED if dry_run else Sentence("RESOLUTION COMPLETED"))
+        show("")
+        say(Sentence("Summary:"))
+        for sentence in _summary(done.plans):
+            report.item(sentence)
     if done.gone:
-        typer.echo(f"   - Devices logged out: {done.gone}")
+        report.item(Sentence("Devices logged out: {count}", count=done.gone))
     _tell_left(done.left)
+
+
+def _found(count: int) -> Sentence:
+    return Counted("{count} CONFLICT WAS FOUND:", "{count} CONFLICTS WERE FOUND:", count=count)
+
+
+def _summary(plans: Sequence[Plan]) -> Iterator[Sentence]:
+    yield Sentence("Conflicts resolved: {count}", count=len(plans))
+    dropped = sum(len(each.dropped) for each in plans)
+    yield Sentence("Connections disconnected: {count}", count=dropped)
+    kept = sum(each.kept is not None for each in plans)
+    yield Sentence("Connections kept: {count}", count=kept)
 
 
 def _kept(keep: str) -> Keep | BotId:
@@ -114,16 +113,18 @@ def _kept(keep: str) -> Keep | BotId:
 
 
 def _tell_plan(plan: Plan, *, dry_run: bool) -> None:
-    typer.echo(f"Resolving the conflict of number: {plan.number.digits}")
+    say(Sentence("Resolving the conflict of number: {number}", number=plan.number.digits))
     if plan.kept is None:
-        typer.echo("   This number is already registered in another account.")
+        report.note(report.TAKEN)
     else:
-        typer.echo(f"   Keeping: {report.plain(plan.kept.owner)} ({plan.kept.bot})")
+        user = report.plain(plan.kept.owner)
+        report.note(Sentence("Keeping: {user} ({bot})", user=user, bot=plan.kept.bot))
     for party in plan.dropped:
-        typer.echo(f"   Disconnecting: {report.plain(party.owner)} ({party.bot})")
+        user = report.plain(party.owner)
+        report.note(Sentence("Disconnecting: {user} ({bot})", user=user, bot=party.bot))
     if not dry_run:
-        typer.echo("   Conflict resolved")
-    typer.echo("")
+        report.note(Sentence("Conflict resolved"))
+    show("")
 
 
 def _plan_json(plan: Plan) -> dict[str, object]:
@@ -134,10 +135,20 @@ def _plan_json(plan: Plan) -> dict[str, object]:
     }
 
 
-def _tell_left(left: int, lines: Iterable[str] = ()) -> None:
+def _tell_left(left: int, devices: "Iterable[Retired]" = ()) -> None:
     if left:
-        typer.echo("")
-        typer.echo(_LEFT[left == 1].format(count=left))
-        for line in lines:
-            typer.echo(line)
-        typer.echo(_BY_ITSELF)
+        show("")
+        say(
+            Counted(
+                "{count} device that lost its number may still stand on its phone.",
+                "{count} devices that lost their number may still stand on their phones.",
+                count=left,
+            )
+        )
+        report.devices(devices)
+        say(
+            Sentence(
+                "The service logs out such devices by itself: now if it runs, else when it is "
+                "started."
+            )
+        )

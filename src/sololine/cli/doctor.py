@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from sololine.cli.checks import Finding, State, failed
 from sololine.cli.configured import wrong_setting
+from sololine.cli.output import show, words
+from sololine.core.sentence import Sentence
 
 if TYPE_CHECKING:
     from sololine.settings import Settings
@@ -34,14 +35,15 @@ def doctor(
     try:
         settings = Settings()
     except ValidationError as error:
-        findings = [failed("settings", wrong_setting(error), "docs/howto/settings.md has them.")]
+        remedy = Sentence("docs/howto/settings.md has them.")
+        findings = [failed("settings", wrong_setting(error), remedy)]
     else:
         findings = asyncio.run(_look(settings, online=online))
     if as_json:
-        typer.echo(json.dumps(_told(findings), indent=2))
+        show(json.dumps(_told(findings), indent=2))
     else:
         for finding in findings:
-            typer.echo(_line(finding))
+            show(_line(finding))
     if any(finding.state is State.FAILED for finding in findings):
         raise typer.Exit(1)
 
@@ -51,7 +53,7 @@ async def _look(settings: "Settings", *, online: bool) -> list[Finding]:
 
     findings = [
         machine.python(),
-        Finding(check="settings", says="every variable has a value that it may have"),
+        Finding(check="settings", says=Sentence("every variable has a value that it may have")),
         *data.folder(settings),
     ]
     sessions = 0
@@ -76,9 +78,21 @@ async def _look(settings: "Settings", *, online: bool) -> list[Finding]:
 
 def _told(findings: Sequence[Finding]) -> dict[str, object]:
     ok = all(finding.state is not State.FAILED for finding in findings)
-    return {"ok": ok, "findings": [asdict(finding) for finding in findings]}
+    return {"ok": ok, "findings": [_json(finding) for finding in findings]}
+
+
+def _json(finding: Finding) -> dict[str, str]:
+    """The finding for programs, which go by `check` and `state`; the sentences are for people."""
+    return {
+        "check": finding.check,
+        "says": words(finding.says),
+        "state": finding.state,
+        "remedy": words(finding.remedy) if finding.remedy else "",
+    }
 
 
 def _line(finding: Finding) -> str:
-    line = f"{finding.state:<8} {finding.check:<{_WIDTH}} {finding.says}"
-    return f"{line}\n{'':<8} {'':<{_WIDTH}} {finding.remedy}" if finding.remedy else line
+    line = f"{finding.state:<8} {finding.check:<{_WIDTH}} {words(finding.says)}"
+    if finding.remedy is None:
+        return line
+    return f"{line}\n{'':<8} {'':<{_WIDTH}} {words(finding.remedy)}"

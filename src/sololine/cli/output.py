@@ -24,14 +24,19 @@ def spoken() -> Language:
     return _spoken
 
 
-def words(sentence: Sentence) -> str:
+def words(sentence: Sentence | Told) -> str:
     """The sentence in the language that we speak."""
-    return _spoken.say(sentence)
+    return _spoken.say(sentence) if isinstance(sentence, Sentence) else sentence
 
 
-def say(sentence: Sentence) -> None:
-    """Tell the person who gave the command."""
-    typer.echo(words(sentence))
+def said_by(error: Exception) -> Sentence | Told:
+    """Why something failed: the sentence that the error was made with, else its own words."""
+    return next((each for each in error.args if isinstance(each, Sentence)), Told(str(error)))
+
+
+def say(sentence: Sentence, *, err: bool = False) -> None:
+    """Tell the person who gave the command; with `err` what is wrong, and more is said."""
+    typer.echo(words(sentence), err=err)
 
 
 def show(line: str) -> None:
@@ -39,9 +44,14 @@ def show(line: str) -> None:
     typer.echo(line)
 
 
+def consent(question: Sentence) -> None:
+    """Ask whether to go on, and end the command when the answer is no."""
+    typer.confirm(words(question), abort=True)
+
+
 def fail(message: Sentence | Told) -> NoReturn:
     """Say what went wrong and what to do, and end with exit code 1."""
-    typer.echo(words(message) if isinstance(message, Sentence) else message, err=True)
+    typer.echo(words(message), err=True)
     raise typer.Exit(1)
 
 

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from sololine.assembly import OtherCredentials, assembled, keyring_of
-from sololine.cli.output import Told, fail, say
+from sololine.cli.output import fail, said_by, say
 from sololine.cli.sandbox import Sandbox
 from sololine.core.sentence import Sentence
 from sololine.engine.launch import WorkerLaunch
@@ -66,10 +66,7 @@ async def run(
     try:
         await _serve(settings, launch, announce)
     except (OtherCredentials, ValueError) as error:
-        for reason in error.args:
-            if isinstance(reason, Sentence):
-                fail(reason)
-        fail(Told(str(error)))
+        fail(said_by(error))
 
 
 async def _serve(

@@ -1,22 +1,20 @@
 """`sololine stats`: how sessions are doing, and how attempts to connect went."""
 
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sololine.cli import report
+from sololine.cli.output import say, show, words
 from sololine.cli.stored import AsJson, OfTenant, at_gateway, scope_of
+from sololine.core.sentence import Sentence
 
 if TYPE_CHECKING:
     from sololine.actions.gateway import Gateway
     from sololine.actions.statistics import Statistics
-    from sololine.core.statistics import Tally
-
-_TIMES: Final = {
-    True: "Time to connect with a QR or code: half within {median}, nine of ten within {p90}",
-    False: "Time to connect with an existing session: half within {median}, nine of ten "
-    "within {p90}",
-}
+    from sololine.core.statistics import Tally, TimeToConnect
 
 
 def stats(
@@ -40,33 +38,70 @@ def stats(
     if as_json:
         from sololine.web.views import statistics as shown  # noqa: PLC0415 — see above
 
-        typer.echo(shown(found).model_dump_json(by_alias=True, indent=2))
+        show(shown(found).model_dump_json(by_alias=True, indent=2))
         return
-    counts = found.counts
-    typer.echo("WHATSAPP STATISTICS\n")
-    typer.echo(f"   - Total connections: {counts.total}")
-    typer.echo(f"   - Active connections: {counts.connected}")
-    typer.echo(f"   - Pending QR: {counts.awaiting_scan}")
-    typer.echo(f"   - Disconnected: {counts.disconnected}")
-    typer.echo(f"   - Duplicates: {found.duplicates}")
-    typer.echo(f"\nAttempts to connect since {found.since:%Y-%m-%d}: {_told(found.attempts)}")
+    report.title(Sentence("WHATSAPP STATISTICS"))
+    for sentence in _counts(found):
+        report.item(sentence)
+    show("")
+    say(
+        Sentence(
+            "Attempts to connect since {day}: {tally}",
+            day=found.since.date(),
+            tally=_told(found.attempts),
+        )
+    )
     for links, time in sorted(found.times.items(), reverse=True):
-        typer.echo(_TIMES[links].format(median=_seconds(time.median), p90=_seconds(time.p90)))
+        say(_time(time, links=links))
     if found.by_day:
-        typer.echo("\nPer day:")
+        show("")
+        say(Sentence("Per day:"))
         for day in found.by_day:
-            typer.echo(f"   {day.day}: {_told(day)}")
+            show(f"   {day.day}: {words(_told(day))}")
     if found.by_bot:
-        typer.echo("\nPer bot:")
+        show("")
+        say(Sentence("Per bot:"))
         for bot in found.by_bot:
-            typer.echo(f"   {bot.bot}: {_told(bot)}")
+            show(f"   {bot.bot}: {words(_told(bot))}")
 
 
-def _told(tally: "Tally") -> str:
-    rate = tally.success_rate
-    percent = "" if rate is None else f" ({rate:.0%})"
-    return f"{tally.attempts}, connected {tally.connected}{percent}, failed {tally.failed}"
+def _counts(found: "Statistics") -> Iterator[Sentence]:
+    yield Sentence("Total connections: {count}", count=found.counts.total)
+    yield Sentence("Active connections: {count}", count=found.counts.connected)
+    yield Sentence("Pending QR: {count}", count=found.counts.awaiting_scan)
+    yield Sentence("Disconnected: {count}", count=found.counts.disconnected)
+    yield Sentence("Duplicates: {count}", count=found.duplicates)
 
 
-def _seconds(span: timedelta) -> str:
-    return f"{span.total_seconds():.1f} s"
+def _told(tally: "Tally") -> Sentence:
+    if tally.success_rate is None:
+        return Sentence(
+            "{attempts}, connected {connected}, failed {failed}",
+            attempts=tally.attempts,
+            connected=tally.connected,
+            failed=tally.failed,
+        )
+    return Sentence(
+        "{attempts}, connected {connected} ({rate:.0%}), failed {failed}",
+        attempts=tally.attempts,
+        connected=tally.connected,
+        rate=tally.success_rate,
+        failed=tally.failed,
+    )
+
+
+def _time(time: "TimeToConnect", *, links: bool) -> Sentence:
+    median, p90 = time.median.total_seconds(), time.p90.total_seconds()
+    if links:
+        return Sentence(
+            "Time to connect with a QR or code: half within {median:.1f} s, nine of ten within "
+            "{p90:.1f} s",
+            median=median,
+            p90=p90,
+        )
+    return Sentence(
+        "Time to connect with an existing session: half within {median:.1f} s, nine of ten within "
+        "{p90:.1f} s",
+        median=median,
+        p90=p90,
+    )

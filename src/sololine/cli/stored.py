@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import typer
 
 from sololine.cli.configured import settings_of
-from sololine.cli.output import Told, fail
+from sololine.cli.output import fail, said_by
 from sololine.core.ids import TenantId
 from sololine.core.sentence import Sentence
 
@@ -47,7 +47,7 @@ def at_gateway(work: Callable[["Gateway"], Awaitable[T]]) -> T:
             try:
                 store = await stack.enter_async_context(opened_store(settings))
             except ValueError as error:  # the address is none
-                fail(Told(str(error)))
+                fail(said_by(error))
             return await work(Gateway(store=store, bus=MemoryBus(), region=settings.region))
 
     return asyncio.run(run())

@@ -18,6 +18,7 @@ from typing import Any, Final
 from sololine.core.errors import InvalidNumber
 from sololine.core.ids import UserId
 from sololine.core.number import Number, parse
+from sololine.core.sentence import Sentence
 from sololine.core.session import State
 
 USER_MAX: Final = 255
@@ -70,7 +71,7 @@ class Mistake:
     """Why a row cannot be read, as a sentence; line 0 is the file itself."""
 
     line: int
-    sentence: str
+    sentence: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,11 @@ class ListingFile:
 
 
 class _Wrong(Exception):
-    """A row, or the file, is not what it should be; its text is the sentence."""
+    """A row, or the file, is not what it should be."""
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 def read(text: str, region: str | None = None) -> ListingFile:
@@ -111,9 +116,9 @@ def read(text: str, region: str | None = None) -> ListingFile:
                 repeats += earlier is not None
                 entries[entry.user, entry.name] = _same(earlier, entry) if earlier else entry
             except _Wrong as wrong:
-                mistakes.append(Mistake(line=line, sentence=str(wrong)))
+                mistakes.append(Mistake(line=line, sentence=wrong.sentence))
     except _Wrong as wrong:
-        mistakes.append(Mistake(line=0, sentence=str(wrong)))
+        mistakes.append(Mistake(line=0, sentence=wrong.sentence))
     return ListingFile(
         entries=tuple(entries.values()),
         mistakes=tuple(mistakes),
@@ -126,9 +131,11 @@ def _json_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         rows = json.loads(text)
     except ValueError:
-        raise _Wrong("This is no valid JSON. Write a list of objects, one for each bot.") from None
+        raise _Wrong(
+            Sentence("This is no valid JSON. Write a list of objects, one for each bot.")
+        ) from None
     if not isinstance(rows, list):
-        raise _Wrong("The JSON is no list. Write a list of objects, one for each bot.")
+        raise _Wrong(Sentence("The JSON is no list. Write a list of objects, one for each bot."))
     for place, row in enumerate(rows, 1):
         # What is no object has none of the columns, and is told so.
         yield place, row if isinstance(row, dict) else {}
@@ -145,7 +152,11 @@ def _csv_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
             cells = next(rows, None)
         except csv.Error:
             raise _Wrong(
-                f"From line {begins} on this is no valid CSV. Look for a quote that is not closed."
+                Sentence(
+                    "From line {line} on this is no valid CSV. Look for a quote that is not "
+                    "closed.",
+                    line=begins,
+                )
             ) from None
         if cells is None:
             return
@@ -164,12 +175,21 @@ def _check_header(names: Sequence[str]) -> None:
     meant = Counter(map(_meant, names))
     for column in _NAMES:
         if meant[column] > 1:
-            raise _Wrong(f"Two columns of the header mean {column}. Leave one of them out.")
+            raise _Wrong(
+                Sentence(
+                    "Two columns of the header mean {column}. Leave one of them out.",
+                    column=column,
+                )
+            )
     for column in ("userId", "phoneNumber"):
         if not meant[column]:
             raise _Wrong(
-                f"The header names no column {column}. "
-                f"Name the columns {', '.join(_NAMES)} in the first line."
+                Sentence(
+                    "The header names no column {column}. Name the columns {columns} in the first "
+                    "line.",
+                    column=column,
+                    columns=", ".join(_NAMES),
+                )
             )
 
 
@@ -187,7 +207,12 @@ def _columns(row: Mapping[str, Any], unknown: dict[str, None]) -> dict[str, str]
             continue
         told = "" if value is None else str(value).strip()
         if found.get(column, told) != told:
-            raise _Wrong(f"Two fields say different things of {column}. Leave one of them out.")
+            raise _Wrong(
+                Sentence(
+                    "Two fields say different things of {column}. Leave one of them out.",
+                    column=column,
+                )
+            )
         found[column] = told
     return found
 
@@ -195,10 +220,12 @@ def _columns(row: Mapping[str, Any], unknown: dict[str, None]) -> dict[str, str]
 def _entry(line: int, columns: Mapping[str, str], region: str | None) -> Entry:
     user = _text(columns, "userId", USER_MAX)
     if not user:
-        raise _Wrong("There is no userId. Name the user whose bot it is.")
+        raise _Wrong(Sentence("There is no userId. Name the user whose bot it is."))
     written = columns.get("phoneNumber", "")
     if not written:
-        raise _Wrong("There is no phoneNumber. Write it with its country code, or drop the row.")
+        raise _Wrong(
+            Sentence("There is no phoneNumber. Write it with its country code, or drop the row.")
+        )
     try:
         number = parse(written, region)
     except InvalidNumber as error:
@@ -217,16 +244,29 @@ def _entry(line: int, columns: Mapping[str, str], region: str | None) -> Entry:
 def _text(columns: Mapping[str, str], column: str, longest: int) -> str:
     text = columns.get(column, "")
     if len(text) > longest:
-        raise _Wrong(f"The {column} has {len(text)} characters; at most {longest} are possible.")
+        raise _Wrong(
+            Sentence(
+                "The {column} has {count} characters; at most {longest} are possible.",
+                column=column,
+                count=len(text),
+                longest=longest,
+            )
+        )
     if not text.isprintable():
-        raise _Wrong(f"The {column} holds a character that cannot be shown. Remove it.")
+        raise _Wrong(
+            Sentence(
+                "The {column} holds a character that cannot be shown. Remove it.", column=column
+            )
+        )
     return text
 
 
 def _state(text: str) -> State:
     state = _STATES.get("".join(filter(str.isalnum, text.lower())))
     if state is None:
-        raise _Wrong("The status is not known. Write CONNECTED, DISCONNECTED or QR_PENDING.")
+        raise _Wrong(
+            Sentence("The status is not known. Write CONNECTED, DISCONNECTED or QR_PENDING.")
+        )
     return state
 
 
@@ -243,8 +283,10 @@ def _instant(text: str) -> datetime | None:
         moment = None
     if moment is None or moment.year not in _YEARS:
         raise _Wrong(
-            "The lastConnectedAt is no instant. Write it like 2025-11-03T10:30:00Z, in UTC if it "
-            "names no zone."
+            Sentence(
+                "The lastConnectedAt is no instant. Write it like 2025-11-03T10:30:00Z, in UTC if "
+                "it names no zone."
+            )
         )
     # In milliseconds, as it is stored: the same file must say the same the next time.
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
@@ -255,8 +297,11 @@ def _same(earlier: Entry, later: Entry) -> Entry:
     """What two rows say of one bot together."""
     if earlier.number != later.number:
         raise _Wrong(
-            f"Line {earlier.line} gives the same bot of the same user another number. "
-            "Give each bot its own botName."
+            Sentence(
+                "Line {line} gives the same bot of the same user another number. Give each bot "
+                "its own botName.",
+                line=earlier.line,
+            )
         )
     dated = [each for each in (earlier, later) if each.last_connected_at is not None]
     return max(dated, key=lambda each: each.last_connected_at or _EPOCH, default=earlier)

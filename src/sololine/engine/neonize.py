@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sololine.core.frames import Open
 from sololine.core.ids import DeviceId
+from sololine.core.sentence import Sentence
 from sololine.core.signals import Linked
 from sololine.engine.credentials import LOCK_PATIENCE, Credentials
 from sololine.engine.launch import WorkerLaunch
@@ -62,8 +63,10 @@ class NeonizeEngine:
         if not self._unstarted:
             return OK
         return degraded(
-            "the system could not start the last worker: look at its memory, and at the limits of "
-            "processes and open files"
+            Sentence(
+                "the system could not start the last worker: look at its memory, and at the limits "
+                "of processes and open files"
+            )
         )
 
     async def link(self, device: DeviceId, deliver: Deliver) -> NeonizeLink:

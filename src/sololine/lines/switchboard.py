@@ -20,6 +20,7 @@ import structlog
 from sololine.bus import EVERYTHING, QUEUES, SESSIONS, Bus, Notice
 from sololine.core.ids import BotId, DeviceId, ProcessId
 from sololine.core.lease import RENEWED_EVERY, TRUST, Lease
+from sololine.core.sentence import Sentence
 from sololine.engine.port import Engine, Link
 from sololine.health import OK, Condition, Pulse, degraded
 from sololine.lines.line import Line
@@ -90,9 +91,15 @@ class Switchboard:
     def condition(self) -> Condition:
         """Whether lines are kept, and may be: their leases are trusted."""
         if self._lines and self._monotonic() >= self._trusted_until:
-            return degraded("leases could not be renewed in time; the lines are being stopped")
+            return degraded(
+                Sentence("leases could not be renewed in time; the lines are being stopped")
+            )
         if silent := self._pulse.silent_s:
-            return degraded(f"no session was looked for in {silent} s; nothing is taken up")
+            return degraded(
+                Sentence(
+                    "no session was looked for in {silent} s; nothing is taken up", silent=silent
+                )
+            )
         return OK
 
     @asynccontextmanager

@@ -11,6 +11,8 @@
 None is caught inside the work: the transaction is void, so catching them saves nothing.
 """
 
+from sololine.core.sentence import Sentence
+
 
 class Raced(Exception):
     """Somebody took in the meantime what this transaction decided to take; decide again."""
@@ -48,8 +50,12 @@ class SchemaBehind(Exception):
 
     def __init__(self, found: str | None, needed: str) -> None:
         super().__init__(
-            f"the database is at revision {found or 'none'}, and this version needs {needed}; "
-            "run `sololine migrate`"
+            Sentence(
+                "the database is at revision {found}, and this version needs {needed}; "
+                "run `sololine migrate`",
+                found=found or Sentence("none"),
+                needed=needed,
+            )
         )
         self.found = found
         self.needed = needed

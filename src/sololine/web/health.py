@@ -7,8 +7,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from sololine.actions.gateway import Gateway
+from sololine.core.sentence import Sentence
 from sololine.health import OK, Condition, Parts, Verdict
 from sololine.web.auth import gateway_of
+from sololine.web.language import LanguageOf
 from sololine.web.shapes import Shape
 
 router = APIRouter(prefix="/health", tags=["operations"])
@@ -17,7 +19,7 @@ PATIENCE_S: Final = 3.0
 
 _STORE_AWAY: Final = Condition(
     verdict=Verdict.UNAVAILABLE,
-    reason="the database does not answer: nothing can be accepted or read",
+    reason=Sentence("the database does not answer: nothing can be accepted or read"),
 )
 
 
@@ -51,7 +53,7 @@ async def live() -> Live:
 
 
 @router.get("/ready", responses={503: {"model": Ready}})
-async def ready(request: Request, response: Response) -> Ready:
+async def ready(request: Request, response: Response, language: LanguageOf) -> Ready:
     """Say whether requests can be served now, and which part is not well."""
     store = await store_condition(gateway_of(request))
     conditions = {STORE: store, **conditions_of(request.app.state.parts)}
@@ -60,7 +62,9 @@ async def ready(request: Request, response: Response) -> Ready:
     return Ready(
         status=_worst(store, conditions),
         parts={
-            name: Part(status=each.verdict, reason=each.reason or None)
+            name: Part(
+                status=each.verdict, reason=language.say(each.reason) if each.reason else None
+            )
             for name, each in conditions.items()
         },
     )

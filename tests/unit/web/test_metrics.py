@@ -9,6 +9,7 @@ import pytest
 
 from sololine.actions.gateway import Gateway
 from sololine.core.ids import DEFAULT_TENANT
+from sololine.core.sentence import Sentence
 from sololine.health import degraded
 from sololine.metrics import Metrics
 from sololine.web import metrics as module
@@ -118,7 +119,9 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def exhibition(gateway: Gateway, metrics: Metrics, hours: Hours) -> Exhibition:
-    return Exhibition(metrics, gateway, {"bus": lambda: degraded("away")}, hours.monotonic)
+    return Exhibition(
+        metrics, gateway, {"bus": lambda: degraded(Sentence("away"))}, hours.monotonic
+    )
 
 
 async def shown(exhibition: Exhibition) -> dict[str, float]:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sololine.cli.output import Told
+from sololine.core.sentence import Sentence
+
 
 class State(StrEnum):
     """How bad a finding is."""
@@ -19,22 +22,22 @@ class Finding:
     """What a check has found, in sentences that hold no secret.
 
     Attributes:
-        check: the check's name.
+        check: the check's name, the same in every language.
         says: what is so.
-        remedy: what to do about it; empty where nothing is to be done.
+        remedy: what to do about it; None where nothing is to be done.
     """
 
     check: str
-    says: str
+    says: Sentence | Told
     state: State = State.OK
-    remedy: str = ""
+    remedy: Sentence | None = None
 
 
-def warning(check: str, says: str, remedy: str) -> Finding:
+def warning(check: str, says: Sentence, remedy: Sentence) -> Finding:
     """A finding that should be looked at."""
     return Finding(check=check, says=says, state=State.WARNING, remedy=remedy)
 
 
-def failed(check: str, says: str, remedy: str) -> Finding:
+def failed(check: str, says: Sentence | Told, remedy: Sentence) -> Finding:
     """A finding with which the service cannot run, or should not."""
     return Finding(check=check, says=says, state=State.FAILED, remedy=remedy)

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from sololine.cli.checks import Finding, failed, warning
+from sololine.cli.output import said_by
 from sololine.clock import SystemClock
+from sololine.core.sentence import Sentence
 from sololine.engine.credentials import Credentials
 from sololine.settings import Settings
 from sololine.store.errors import SchemaBehind
@@ -37,11 +39,18 @@ def folder(settings: Settings) -> list[Finding]:
     if mode & 0o077:
         private = failed(
             "data folder",
-            f"others on this machine may look into {path} (mode {mode:04o})",
-            f"Run `chmod 700 {path}`: who reads it can act as every bot.",
+            Sentence(
+                "others on this machine may look into {path} (mode {mode:04o})",
+                path=path,
+                mode=mode,
+            ),
+            Sentence("Run `chmod 700 {path}`: who reads it can act as every bot.", path=path),
         )
     else:
-        private = Finding(check="data folder", says=f"{path} is private and can be written")
+        private = Finding(
+            check="data folder",
+            says=Sentence("{path} is private and can be written", path=path),
+        )
     return [private, _room(path)]
 
 
@@ -50,7 +59,10 @@ def _no_folder(path: Path) -> list[Finding]:
     if not os.access(above, os.W_OK | os.X_OK):
         return [_not_ours(path)]
     return [
-        Finding(check="data folder", says=f"{path} is not there yet; the first start makes it"),
+        Finding(
+            check="data folder",
+            says=Sentence("{path} is not there yet; the first start makes it", path=path),
+        ),
         _room(above),
     ]
 
@@ -58,15 +70,15 @@ def _no_folder(path: Path) -> list[Finding]:
 def _not_ours(path: Path) -> Finding:
     return failed(
         "data folder",
-        f"{path} cannot be written by this user",
-        "Run as the user that owns it, or let SOLOLINE_DATA_DIR name another folder.",
+        Sentence("{path} cannot be written by this user", path=path),
+        Sentence("Run as the user that owns it, or let SOLOLINE_DATA_DIR name another folder."),
     )
 
 
 def _room(path: Path) -> Finding:
     free = shutil.disk_usage(path).free
-    says = f"{free / _GIB:.1f} GiB are free there"
-    remedy = "Make room: messages, files and what waits for the database are kept there."
+    says = Sentence("{free:.1f} GiB are free there", free=free / _GIB)
+    remedy = Sentence("Make room: messages, files and what waits for the database are kept there.")
     if free < _TOO_LITTLE:
         return failed("disk", says, remedy)
     return warning("disk", says, remedy) if free < _LITTLE else Finding(check="disk", says=says)
@@ -88,19 +100,19 @@ async def _opened(settings: Settings) -> tuple[Finding, Store | None]:
     kind = "PostgreSQL" if file is None else "SQLite"
     try:
         if file is not None and not file.exists():
-            says = "there is no database yet; the first start makes it"
+            says = Sentence("there is no database yet; the first start makes it")
             return Finding(check="database", says=says), None
         async with asyncio.timeout(_ANSWER_S):
             store = await Store.open(settings.store_url, SystemClock())
     except SchemaBehind as behind:
-        return failed(
-            "database", str(behind), "Run `sololine migrate`, or start the service."
-        ), None
+        remedy = Sentence("Run `sololine migrate`, or start the service.")
+        return failed("database", said_by(behind), remedy), None
     except ValueError as error:
-        return failed("database", str(error), "Correct SOLOLINE_DATABASE_URL."), None
+        remedy = Sentence("Correct SOLOLINE_DATABASE_URL.")
+        return failed("database", said_by(error), remedy), None
     except Exception as error:  # noqa: BLE001 — whatever fails
         return unreachable(error), None
-    says = f"{kind} can be reached, and its schema is one for this version"
+    says = Sentence("{kind} can be reached, and its schema is one for this version", kind=kind)
     return Finding(check="database", says=says), store
 
 
@@ -108,8 +120,10 @@ def unreachable(error: Exception) -> Finding:
     """That the database does not do what is asked; the error's words may hold a password."""
     return failed(
         "database",
-        f"the database cannot be reached ({type(error).__name__})",
-        "See that it runs, and that host, user and password in SOLOLINE_DATABASE_URL are right.",
+        Sentence("the database cannot be reached ({error})", error=type(error).__name__),
+        Sentence(
+            "See that it runs, and that host, user and password in SOLOLINE_DATABASE_URL are right."
+        ),
     )
 
 
@@ -122,15 +136,17 @@ def _file_of(settings: Settings) -> Path | None:
 async def clock(settings: Settings, store: Store) -> Finding:
     """Whether the database's clock, by which everything goes, is ours."""
     if _file_of(settings) is not None:
-        return Finding(check="clock", says="the database goes by this machine's clock")
+        return Finding(check="clock", says=Sentence("the database goes by this machine's clock"))
     before = datetime.now(UTC)
     async with store.read() as tx:
         theirs = tx.now
     after = datetime.now(UTC)
     # Somewhere in between the database was asked; only what lies outside is certain.
     apart = max(before - theirs, theirs - after, timedelta())
-    says = f"the database's clock differs from ours by {apart.total_seconds():.1f} s"
-    remedy = "Let both machines keep their time by NTP."
+    says = Sentence(
+        "the database's clock differs from ours by {apart:.1f} s", apart=apart.total_seconds()
+    )
+    remedy = Sentence("Let both machines keep their time by NTP.")
     if apart > _FAR_APART:
         return failed("clock", says, remedy)
     return warning("clock", says, remedy) if apart > _APART else Finding(check="clock", says=says)
@@ -139,7 +155,8 @@ async def clock(settings: Settings, store: Store) -> Finding:
 async def credentials(settings: Settings, store: Store) -> Finding:
     """Whether the files of credentials are those that the database speaks of."""
     if settings.only == "web":
-        return Finding(check="credentials", says="none are needed where no connections run")
+        says = Sentence("none are needed where no connections run")
+        return Finding(check="credentials", says=says)
     async with store.read() as tx:
         bound, known = await tx.deployment.bound(), await tx.census.devices()
     mark = settings.data_dir / "credentials-id"
@@ -147,8 +164,8 @@ async def credentials(settings: Settings, store: Store) -> Finding:
     if bound is not None and bound != here:
         return failed(
             "credentials",
-            "the database belongs to the credentials in another data folder",
-            "Let SOLOLINE_DATA_DIR name that folder.",
+            Sentence("the database belongs to the credentials in another data folder"),
+            Sentence("Let SOLOLINE_DATA_DIR name that folder."),
         )
     found = set(Credentials(settings.data_dir).idle(timedelta()))
     missing = sum(needed and device not in found for device, needed in known.items())
@@ -156,41 +173,54 @@ async def credentials(settings: Settings, store: Store) -> Finding:
     if missing:
         return failed(
             "credentials",
-            f"linked bots without credentials in the data folder: {missing}",
-            "Restore the folder `credentials`, or these bots end as logged out and free their "
-            "numbers.",
+            Sentence(
+                "linked bots without credentials in the data folder: {missing}", missing=missing
+            ),
+            Sentence(
+                "Restore the folder `credentials`, or these bots end as logged out and free their "
+                "numbers."
+            ),
         )
     if orphans:
         return warning(
             "credentials",
-            f"files of credentials that belong to no bot: {orphans} of {len(found)}",
-            "They may come from an older backup. Their phones list a device that no bot has: "
-            "remove it there, then delete the file.",
+            Sentence(
+                "files of credentials that belong to no bot: {orphans} of {count}",
+                orphans=orphans,
+                count=len(found),
+            ),
+            Sentence(
+                "They may come from an older backup. Their phones list a device that no bot has: "
+                "remove it there, then delete the file."
+            ),
         )
     return Finding(
-        check="credentials", says=f"files of credentials, each of them known: {len(found)}"
+        check="credentials",
+        says=Sentence("files of credentials, each of them known: {count}", count=len(found)),
     )
 
 
 async def redis(settings: Settings) -> Finding:
     """Whether Redis can be reached, where there is to be one."""
     if settings.redis_url is None:
-        return Finding(check="redis", says="none is set; one process needs none")
+        return Finding(check="redis", says=Sentence("none is set; one process needs none"))
     from redis.asyncio import Redis  # noqa: PLC0415 — takes long, and few need it
 
     try:
         async with asyncio.timeout(_ANSWER_S), Redis.from_url(settings.redis_url) as client:
             await client.ping()
     except ValueError:
-        return failed("redis", "its URL is none", "Write redis://host:6379/0.")
+        return failed("redis", Sentence("its URL is none"), Sentence("Write redis://host:6379/0."))
     except Exception as error:  # noqa: BLE001 — whatever fails; its words may hold a password
         return warning(
             "redis",
-            f"Redis cannot be reached ({type(error).__name__})",
-            "See that it runs, and that SOLOLINE_REDIS_URL is right. Without it processes see each "
-            "other's changes up to two seconds late.",
+            Sentence("Redis cannot be reached ({error})", error=type(error).__name__),
+            Sentence(
+                "See that it runs, and that SOLOLINE_REDIS_URL is right. Without it processes see "
+                "each other's changes up to two seconds late."
+            ),
         )
-    return Finding(check="redis", says="Redis can be reached")
+    return Finding(check="redis", says=Sentence("Redis can be reached"))
 
 
 async def sessions(store: Store) -> int:

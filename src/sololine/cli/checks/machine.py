@@ -11,6 +11,8 @@ from typing import Any, Final
 import httpx2
 
 from sololine.cli.checks import Finding, failed, warning
+from sololine.cli.output import Told, spoken
+from sololine.core.sentence import Sentence
 from sololine.engine.library import VERSION
 from sololine.settings import Settings
 
@@ -26,24 +28,29 @@ WHATSAPP: Final = "web.whatsapp.com"
 _LOAD: Final = """
 import sys
 from sololine.engine.library import LibraryMissing, library_file, load
+from sololine.languages import Language
 try:
     load(library_file())
 except LibraryMissing as missing:
-    sys.exit(str(missing))
+    sys.exit(Language(sys.argv[1]).say(missing.sentence))
 """
 
 
 def python() -> Finding:
     """Whether this Python is one that we run on."""
-    says = f"Python {platform.python_version()} on {platform.machine()}"
+    says = Sentence(
+        "Python {version} on {machine}",
+        version=platform.python_version(),
+        machine=platform.machine(),
+    )
     if _PYTHONS[0] <= sys.version_info[:2] < _PYTHONS[1]:
         return Finding(check="python", says=says)
-    return failed("python", says, "Use Python 3.11, 3.12 or 3.13.")
+    return failed("python", says, Sentence("Use Python 3.11, 3.12 or 3.13."))
 
 
 def engine() -> Finding:
     """Whether workers can load the engine's library."""
-    command = [sys.executable, "-c", _LOAD]
+    command = [sys.executable, "-c", _LOAD, spoken()]
     try:
         done = subprocess.run(  # noqa: S603 — our own interpreter and words
             command, capture_output=True, text=True, check=False, timeout=_LOADING_S
@@ -51,24 +58,33 @@ def engine() -> Finding:
     except (OSError, subprocess.TimeoutExpired) as error:
         return failed(
             "engine",
-            f"no process could load the engine's library ({type(error).__name__})",
-            "Look at the machine's memory, and at the limit of processes.",
+            Sentence(
+                "no process could load the engine's library ({error})", error=type(error).__name__
+            ),
+            Sentence("Look at the machine's memory, and at the limit of processes."),
         )
     if done.returncode == 0:
-        return Finding(check="engine", says=f"the engine's library loads, version {VERSION}")
-    words = done.stderr.strip().splitlines()
+        says = Sentence("the engine's library loads, version {version}", version=VERSION)
+        return Finding(check="engine", says=says)
+    told = done.stderr.strip().splitlines()
     return failed(
         "engine",
-        words[-1] if done.returncode == 1 and words else "the engine's library breaks its process",
-        "Install sololine with the dependencies that it names, on Linux with glibc 2.34 or newer.",
+        Told(told[-1])
+        if done.returncode == 1 and told
+        else Sentence("the engine's library breaks its process"),
+        Sentence(
+            "Install sololine with the dependencies that it names, on Linux with glibc 2.34 or "
+            "newer."
+        ),
     )
 
 
 def port(settings: Settings) -> Finding:
     """Whether the port is free, or Sololine's already."""
     if settings.port == 0:
-        return Finding(check="port", says="the system chooses a free port at the start")
-    where = f"port {settings.port} of {settings.host}"
+        says = Sentence("the system chooses a free port at the start")
+        return Finding(check="port", says=says)
+    where = Sentence("port {port} of {host}", port=settings.port, host=settings.host)
     try:
         socket.create_server((settings.host, settings.port)).close()
     except OSError as error:
@@ -77,10 +93,10 @@ def port(settings: Settings) -> Finding:
             return served
         return failed(
             "port",
-            f"{where} cannot be used: {error.strerror}",
-            "End what listens there, or choose another one with SOLOLINE_PORT.",
+            Sentence("{where} cannot be used: {reason}", where=where, reason=error.strerror),
+            Sentence("End what listens there, or choose another one with SOLOLINE_PORT."),
         )
-    return Finding(check="port", says=f"{where} is free")
+    return Finding(check="port", says=Sentence("{where} is free", where=where))
 
 
 def _served(settings: Settings) -> Finding | None:
@@ -95,22 +111,42 @@ def _served(settings: Settings) -> Finding | None:
         parts["store"]
     except (httpx2.HTTPError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    says = f"Sololine answers at port {settings.port}, and is {said['status']}"
     ill = [name for name, status in parts.items() if status != "ok"]
     if not ill:
+        says = Sentence(
+            "Sololine answers at port {port}, and is {status}",
+            port=settings.port,
+            status=said["status"],
+        )
         return Finding(check="port", says=says)
-    return warning("port", f"{says}: {', '.join(ill)}", "GET /health/ready says why.")
+    return warning(
+        "port",
+        Sentence(
+            "Sololine answers at port {port}, and is {status}: {parts}",
+            port=settings.port,
+            status=said["status"],
+            parts=", ".join(ill),
+        ),
+        Sentence("GET /health/ready says why."),
+    )
 
 
 def open_files(sessions: int) -> Finding:
     """Whether so many sessions may be online at once."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = _FILES + _FILES_A_SESSION * sessions
-    says = f"{limit} files may be open, and {sessions} sessions need about {needed}"
+    says = Sentence(
+        "{limit} files may be open, and {sessions} sessions need about {needed}",
+        limit=limit,
+        sessions=sessions,
+        needed=needed,
+    )
     if limit == resource.RLIM_INFINITY or limit >= needed:
         return Finding(check="open files", says=says)
     return failed(
-        "open files", says, f"Raise the limit: LimitNOFILE={2 * needed} in a systemd unit."
+        "open files",
+        says,
+        Sentence("Raise the limit: LimitNOFILE={limit} in a systemd unit.", limit=2 * needed),
     )
 
 
@@ -122,8 +158,8 @@ async def whatsapp(host: str = WHATSAPP, number: int = 443) -> Finding:
     except (OSError, TimeoutError) as error:
         return failed(
             "whatsapp",
-            f"{host} cannot be reached ({type(error).__name__})",
-            "Look at the network, DNS and firewall: bots need TCP port 443.",
+            Sentence("{host} cannot be reached ({error})", host=host, error=type(error).__name__),
+            Sentence("Look at the network, DNS and firewall: bots need TCP port 443."),
         )
     writer.close()
-    return Finding(check="whatsapp", says=f"{host} can be reached")
+    return Finding(check="whatsapp", says=Sentence("{host} can be reached", host=host))
