@@ -222,11 +222,14 @@ class Line:
             lease = await tx.leases.of(self.bot)
             asked = await tx.chores.waiting(self.bot)
         due = session.due() if session is not None else None
+        # Known is not obeyed: a signal's step takes in an order that was written before it.
+        ordered = session is not None and session.intent.no > session.obeyed
         held = lease is not None and (lease.process, lease.term) == (
             self.lease.process,
             self.lease.term,
         )
-        if not held or session != self._session or (due is not None and due <= tx.now):
+        news = session != self._session or (due is not None and due <= tx.now)
+        if not held or ordered or news:
             await self._step(Looked())
         if asked:
             self._chores.stir()

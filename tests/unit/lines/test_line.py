@@ -602,6 +602,19 @@ async def test_unlinking_hands_the_open_link_over(
     assert await holder_of(stage.store, NUMBER) is None
 
 
+async def test_an_order_that_a_signal_overtakes_is_obeyed_all_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal's step reads the row with the order in it, and leaves it undone."""
+    bot, line = await online_bot(stage)
+    await order(stage, bot, unlink=False, monkeypatch=monkeypatch)
+    stage.whatsapp.drop(device_in(await stage.session(bot)))
+    await line.heard()
+    line.look()
+
+    assert reason_of(await stage.reached(bot, State.DISCONNECTED)) is EndReason.ASKED
+
+
 async def test_a_new_order_while_the_phone_scans_is_obeyed_and_the_scan_is_void(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
