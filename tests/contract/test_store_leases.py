@@ -34,6 +34,11 @@ async def candidates(store: Store, process: ProcessId, limit: int = 10) -> list[
         return await tx.leases.candidates(process, limit)
 
 
+async def unobeyed(store: Store, process: ProcessId) -> list[BotId]:
+    async with store.read() as tx:
+        return await tx.leases.unobeyed(process)
+
+
 async def awake(store: Store) -> BotId:
     """A bot that was asked to connect."""
     bot = await added(store)
@@ -156,6 +161,16 @@ async def test_a_session_with_an_order_it_has_not_obeyed_needs_a_line(store: Sto
     assert await candidates(store, HERE) == []
     await wants(store, bot, Wish.ONLINE)
     assert await candidates(store, HERE) == [bot]
+
+
+async def test_a_process_finds_the_orders_that_its_lines_have_not_obeyed(store: Store) -> None:
+    bot, lease = await linked(store)
+    assert await unobeyed(store, lease.process) == []
+    await wants(store, bot, Wish.OFFLINE)
+    assert await unobeyed(store, lease.process) == [bot]
+    assert await unobeyed(store, THERE) == []
+    await step(store, bot, lease, Looked())
+    assert await unobeyed(store, lease.process) == []
 
 
 async def test_free_leases_come_before_those_that_are_one_s_own(store: Store) -> None:

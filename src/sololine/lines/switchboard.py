@@ -32,7 +32,7 @@ log = structlog.get_logger()
 SWEEP_EVERY_S: Final = 2.0
 """How often the store is asked for work that no notice told of."""
 REMINDED_EVERY_S: Final = 10.0
-"""How often lines hear of queued messages whose notice may have been lost."""
+"""How often lines hear of intents and queued messages whose notice may have been lost."""
 TAKEN_AT_ONCE: Final = 50
 """Sessions and devices that one sweep takes up."""
 PAUSE_AFTER_FAULT_S: Final = 1.0
@@ -160,14 +160,15 @@ class Switchboard:
                 self._lines[bot] = asyncio.create_task(self._keep(bot, lease), name=f"line {bot}")
 
     async def _remind(self) -> None:
-        """Have lines look whose bots have something to send, since a notice may be lost."""
+        """Have lines look that have something to obey or to send, since a notice may be lost."""
         now = self._monotonic()
         if now < self._remind_at:
             return
         self._remind_at = now + REMINDED_EVERY_S
         async with self._store.read() as tx:
+            unobeyed = await tx.leases.unobeyed(self._process)
             waiting = await tx.messages.waiting_among(list(self._running))
-        for bot in waiting:
+        for bot in sorted({*unobeyed, *waiting}):
             if (line := self._running.get(bot)) is not None:
                 line.look()
 

@@ -50,6 +50,7 @@ _RELEASE: Final = (
     .where(and_(_row.bot_id == bindparam("bot"), _OWN, _row.lease_term == bindparam("term")))
     .values(lease_process=None, lease_expires_at=None)
 )
+_UNOBEYED: Final = select(_row.bot_id).where(_OWN, _row.intent_no > _row.obeyed)
 _OF: Final = select(_row.lease_process, _row.lease_term, _row.lease_expires_at).where(
     _row.bot_id == bindparam("bot"), _row.lease_process.is_not(None)
 )
@@ -75,6 +76,11 @@ class Leases:
         """
         values = {"process": process, "now": millis(self._connection.now), "page": limit}
         return [row["bot_id"] for row in await self._connection.rows(_CANDIDATES, values)]
+
+    async def unobeyed(self, process: ProcessId) -> list[BotId]:
+        """Bots leased to `process` whose last intent no line took up yet."""
+        rows = await self._connection.rows(_UNOBEYED, {"process": process})
+        return [row["bot_id"] for row in rows]
 
     async def take(self, bot: BotId, process: ProcessId) -> Lease | None:
         """Take the bot's lease in a new term; None when another process holds it."""

@@ -160,6 +160,23 @@ async def test_an_order_whose_notice_was_lost_is_found_by_a_sweep(
         await online(stage)
 
 
+async def test_a_line_that_runs_hears_of_an_order_whose_notice_was_lost(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connected line waits for its link alone, so it would never look by itself."""
+    monkeypatch.setattr(module, "SWEEP_EVERY_S", SOON)
+    monkeypatch.setattr(module, "REMINDED_EVERY_S", SOON)
+
+    async def lost(notice: Notice) -> None:
+        """Tell nobody."""
+
+    async with stage.process():
+        bot = await online(stage)
+        monkeypatch.setattr(stage.bus, "publish", lost)
+        answer = await sessions.disconnect(stage.gateway, KEY_CALLER, bot, user=None, unlink=False)
+        assert answer.state is State.DISCONNECTED
+
+
 async def test_a_notice_about_everything_has_every_line_look(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
