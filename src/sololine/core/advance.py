@@ -358,11 +358,12 @@ def backoff(attempt: int, bot: BotId) -> timedelta:
     """How long to wait before try `attempt` (from 1): 1, 2, 4 … 60 s, less up to a quarter.
 
     What is taken off depends on the bot and the attempt, so that bots that fell together do not
-    come back together; it needs no randomness, so that deciding stays repeatable.
+    come back together; it needs no randomness, so that deciding stays repeatable. In whole
+    milliseconds, as rows keep instants: a session is the same before it is stored and after.
     """
     whole = min(timedelta(seconds=2 ** min(attempt - 1, 10)), BACKOFF_MAX)
     part = zlib.crc32(f"{bot}/{attempt}".encode()) % 1000 / 4000
-    return whole * (1 - part)
+    return timedelta(milliseconds=whole * (1 - part) // timedelta(milliseconds=1))
 
 
 def rfc3339(moment: datetime) -> str:

@@ -320,6 +320,13 @@ def test_a_link_that_does_not_come_up_is_closed_and_opened_again_later(
     assert step.session.link is None
 
 
+def test_a_wait_is_whole_milliseconds_as_rows_keep_it() -> None:
+    """Else a session is another one when it is read again, and each look writes it anew."""
+    waits = [backoff(attempt, BotId(f"bot_{no}")) for attempt in range(1, 9) for no in range(50)]
+
+    assert all(wait % timedelta(milliseconds=1) == timedelta() for wait in waits)
+
+
 def test_a_link_is_opened_again_when_the_wait_is_over() -> None:
     waiting = SESSIONS["backing off"]
 
