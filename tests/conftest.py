@@ -19,6 +19,13 @@ os.environ.pop("SOLOLINE_LANGUAGE", None)
 pytest_plugins = ["tests.services"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    # Here and not beside the simulation: pytest asks only the first conftest files for options.
+    group = parser.getgroup("simulation")
+    group.addoption("--seed", type=int, help="simulate the day of this seed only")
+    group.addoption("--seeds", type=int, default=200, help="how many days to simulate")
+
+
 def pytest_configure() -> None:
     # pytest-asyncio asks for the current loop in order to put it back later. With none set, Python
     # makes one up, which nobody closes, and some later test fails for the warning about that.

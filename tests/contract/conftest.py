@@ -1,4 +1,7 @@
-"""The store on both databases: what passes here on one and not on the other is a fault."""
+"""The store on both databases: what passes here on one and not on the other is a fault.
+
+The simulation's SQLite, which has no threads, passes it too, or it would prove nothing.
+"""
 
 import asyncio
 import shutil
@@ -14,6 +17,7 @@ from sololine.store.migrate import migrate
 from sololine.store.store import Store
 from sololine.store.tables import metadata
 from tests.contract.store_scenes import OTHER_TENANT
+from tests.fakes.sqlite_in_loop import open_in_loop
 from tests.servers import fresh_database
 from tests.sql import by_hand, is_sqlite
 
@@ -39,10 +43,20 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+IN_LOOP = "sqlite-in-loop"
+
+
+@pytest.fixture(params=["sqlite", IN_LOOP, "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which database it is."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def store_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A migrated database, empty or about to be emptied by `store`."""
-    if request.param == "postgres":
+    if kind == "postgres":
         url: str = request.getfixturevalue("migrated_postgres")
         return url
     path = tmp_path / "store.db"
@@ -51,9 +65,12 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def store(store_url: str) -> AsyncIterator[Store]:
+async def store(kind: str, store_url: str) -> AsyncIterator[Store]:
     """A store with two tenants and nothing else in it."""
-    store = await Store.open(store_url, SystemClock())
+    if kind == IN_LOOP:
+        store = Store(open_in_loop(store_url.removeprefix("sqlite:///"), SystemClock()))
+    else:
+        store = await Store.open(store_url, SystemClock())
     try:
         await _empty(store)
         await store.run(lambda tx: tx.tenants.ensure(DEFAULT_TENANT))

@@ -117,6 +117,8 @@ class ScriptedWhatsApp:
         self.fates: deque[Fate | Exception] = deque()
         """Of the next messages to be sent; those beyond are taken. An exception is raised."""
         self.send_takes = timedelta()
+        self.gives_up_after: timedelta | None = None
+        """How long links wait for an answer that does not come; None: until `give_up`."""
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         """Its clock, by which it dates what it takes."""
         self.strangers: set[str] = set()
@@ -505,13 +507,16 @@ class ScriptedLink:
         self._whatsapp.shown.append(shown)
 
     async def _hang(self) -> None:
-        """Wait for an answer that does not come, until the link ends or `give_up`."""
+        """Wait for an answer that does not come, until the link ends or gives up."""
         if self._ending or self._closed:
             return
+        patience = self._whatsapp.gives_up_after
         waiting = asyncio.get_running_loop().create_future()
         self._hanging.add(waiting)
         try:
-            await waiting
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience.total_seconds() if patience else None):
+                    await waiting
         finally:
             self._hanging.discard(waiting)
 
