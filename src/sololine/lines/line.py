@@ -328,7 +328,7 @@ class Line:
 
     async def _part(self, devices: frozenset[DeviceId]) -> None:
         """Hand the devices that the session gave up over, with their link where it is open."""
-        for device in devices:
+        for device in sorted(devices):  # a simulated day repeats in the same order
             link: Link | None = None
             if self._open is not None and self._open.device == device:
                 if self._open.linked:
