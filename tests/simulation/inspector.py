@@ -27,6 +27,7 @@ from typing import Final
 
 from sololine.core.ids import DeviceId
 from sololine.core.lease import TERM_LENGTH
+from sololine.core.linking import WINDOW
 from sololine.core.message import Status
 from sololine.core.session import EndReason, Session, State, Wish
 from sololine.store import sqlite
@@ -141,7 +142,7 @@ class Inspector:
             (row["window_number"], row["bot_id"])
             for row in self.rows
             if row["window_reserves"]
-            and row["window_ends_at"] > now
+            and _window_ends_at(row) > now
             and (row["intent_no"] > row["obeyed"] or row["linking"])
             and row["window_number"] != row["number"]
         }
@@ -276,6 +277,8 @@ class Inspector:
                     continue
             elif session.state is State.CONNECTED and session.intent.wish is Wish.ONLINE:
                 continue
+            elif session.taken_up is not None and row["window_restarts"]:
+                continue  # it shows a code for an hour, and nobody comes
             raise Broken(
                 f"{session.bot} is {session.state} ({end and end.reason}) though nothing is wrong"
             )
@@ -386,3 +389,10 @@ def seen(row: Row) -> str:
     number = f" {row['number']}" if row["number"] else ""
     since = instant(row["since"]).strftime("%H:%M:%S")
     return f"{row['state']}{end}{number} since {since}, lease {row['lease_process']}"
+
+
+def _window_ends_at(row: Row) -> int:
+    """When the session's window ends, in milliseconds; one that began anew lasts from then."""
+    if row["restarted_at"] is not None and row["intent_no"] == row["obeyed"]:
+        return int(row["restarted_at"]) + WINDOW // timedelta(milliseconds=1)
+    return int(row["window_ends_at"])

@@ -81,6 +81,7 @@ class Storm:
         declares = method is Method.CODE or self._rng.random() < 0.4
         use_existing = self._rng.choice((None, None, True, False))
         policy = self._rng.choice((None, Policy.REFUSE, Policy.REPLACE))
+        restarts = self._rng.random() < 0.3
 
         async def connect(process: Process) -> None:
             connecting = await sessions.connect(
@@ -92,6 +93,7 @@ class Storm:
                 method=method,
                 use_existing=use_existing,
                 policy=policy,
+                auto_restart=restarts,
             )
             if connecting.window is not None and self._rng.random() < 0.85:
                 who = phone if self._rng.random() < 0.8 else self._rng.choice(PHONES)
@@ -99,7 +101,23 @@ class Storm:
 
         self._world.ask(connect, "connect")
         how = f"{method.value} for {phone}" if declares else method.value
-        return f"B{index}: connect, {how}, existing {use_existing}, {policy}"
+        again = ", begins anew" if restarts else ""
+        return f"B{index}: connect, {how}, existing {use_existing}, {policy}{again}"
+
+    def switch(self) -> str | None:
+        """Somebody wants a code instead of the QR, or the other way round."""
+        if not self._world.bots:
+            return None
+        index, caller, bot = self._any_bot()
+        method, phone = self._rng.choice((Method.QR, Method.CODE)), self._rng.choice(PHONES)
+
+        async def switch(process: Process) -> None:
+            await sessions.switch(
+                process.gateway, caller, bot, user=None, method=method, number=f"+{phone}"
+            )
+
+        self._world.ask(switch, "switch")
+        return f"B{index}: switch to {method.value} for {phone}"
 
     def _look(self, bot: BotId, phone: str) -> str | None:
         """Somebody takes the phone and looks at the code; it is accepted a little later."""
@@ -419,6 +437,7 @@ class Storm:
 HAPPENINGS: Final[dict[Callable[[Storm], str | None], int]] = {
     Storm.connect: 30,
     Storm.connect_two: 4,
+    Storm.switch: 4,
     Storm.scan_at_once: 3,
     Storm.disconnect: 8,
     Storm.delete: 2,
