@@ -12,6 +12,7 @@ from sololine.core.signals import Banned
 from sololine.store.store import Store
 from tests.contract.store_scenes import (
     HERE,
+    OTHER_NUMBER,
     THERE,
     added,
     leased,
@@ -34,6 +35,11 @@ async def candidates(store: Store, process: ProcessId, limit: int = 10) -> list[
         return await tx.leases.candidates(process, limit)
 
 
+async def unheeded(store: Store, process: ProcessId) -> list[BotId]:
+    async with store.read() as tx:
+        return await tx.leases.unheeded(process)
+
+
 async def awake(store: Store) -> BotId:
     """A bot that was asked to connect."""
     bot = await added(store)
@@ -49,6 +55,17 @@ async def test_a_free_lease_is_taken_for_one_term(store: Store) -> None:
     assert await lease_of(store, bot) == lease
     async with store.read() as tx:
         assert tx.now < lease.expires_at <= tx.now + TERM_LENGTH
+
+
+async def test_an_order_is_unheeded_until_the_line_takes_it_up(store: Store) -> None:
+    bot, lease = await linked(store)
+    await linked(store, OTHER_NUMBER)
+    assert await unheeded(store, HERE) == []
+    await wants(store, bot, Wish.OFFLINE)
+    assert await unheeded(store, HERE) == [bot]
+    assert await unheeded(store, THERE) == []
+    await step(store, bot, lease, Looked())
+    assert await unheeded(store, HERE) == []
 
 
 async def test_a_lease_is_not_taken_from_a_process_that_holds_it(store: Store) -> None:

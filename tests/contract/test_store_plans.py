@@ -76,6 +76,7 @@ HOT: Final[dict[str, Work]] = {
         BOT, idempotency_key="a", client_ref="b"
     ),
     "waiting": lambda tx: tx.messages.waiting(BOT, 10),
+    "orders that no line took up": lambda tx: tx.leases.unheeded(HERE),
     "bots with queued messages": lambda tx: tx.messages.waiting_among([BOT, BotId("bot_b")]),
     "sending": lambda tx: tx.messages.sending(BOT),
     "all queued": lambda tx: tx.messages.fail_waiting(BOT),

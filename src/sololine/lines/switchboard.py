@@ -149,6 +149,11 @@ class Switchboard:
         limit = TAKEN_AT_ONCE + len(self._lines)
         async with self._store.read() as tx:
             bots = await tx.leases.candidates(self._process, limit)
+            unheeded = await tx.leases.unheeded(self._process)
+        for bot in unheeded:
+            # Commands give orders without a notice, and a bus may lose one.
+            if (line := self._running.get(bot)) is not None:
+                line.look()
         for bot in bots:
             if bot in self._lines:
                 continue

@@ -28,6 +28,7 @@ _CANDIDATES: Final = (
     .order_by(case((_FREE, 0), else_=1), _row.bot_id)
     .limit(bindparam("page"))
 )
+_UNHEEDED: Final = select(_row.bot_id).where(_OWN, _row.intent_no > _row.obeyed)
 # `core.lease.may_take`
 _TAKE: Final = (
     update(bot_sessions)
@@ -75,6 +76,11 @@ class Leases:
         """
         values = {"process": process, "now": millis(self._connection.now), "page": limit}
         return [row["bot_id"] for row in await self._connection.rows(_CANDIDATES, values)]
+
+    async def unheeded(self, process: ProcessId) -> list[BotId]:
+        """Bots leased to `process` that were given an order which their line did not take up."""
+        rows = await self._connection.rows(_UNHEEDED, {"process": process})
+        return [row["bot_id"] for row in rows]
 
     async def take(self, bot: BotId, process: ProcessId) -> Lease | None:
         """Take the bot's lease in a new term; None when another process holds it."""

@@ -160,6 +160,23 @@ async def test_an_order_whose_notice_was_lost_is_found_by_a_sweep(
         await online(stage)
 
 
+async def test_an_order_to_a_running_line_is_found_by_a_sweep_without_its_notice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As commands give them, which have no bus to tell it on."""
+
+    async def lost(notice: Notice) -> None:
+        """Tell nobody."""
+
+    monkeypatch.setattr(module, "SWEEP_EVERY_S", 0.01)
+    async with stage.process():
+        bot = await online(stage)
+        monkeypatch.setattr(stage.bus, "publish", lost)
+        answer = await sessions.disconnect(stage.gateway, KEY_CALLER, bot, user=None)
+
+        assert answer.state is State.DISCONNECTED
+
+
 async def test_a_notice_about_everything_has_every_line_look(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
