@@ -16,6 +16,7 @@ from sololine.store import (
     counter,
     media,
     messages,
+    restorations,
     retired,
     trainings,
     webhooks,
@@ -132,6 +133,7 @@ class Bots:
         await attempts.end(self._connection, bot, EndReason.UNLINKED)
         await claims.drop(self._connection, bot)
         await retired.retire(self._connection, session, session.devices)
+        await restorations.drop(self._connection, bot)
         await counter.hold(self._connection, session.tenant)
         self._connection.comes_last()
         for noun in (messages, media, chats, chores, trainings, webhooks):

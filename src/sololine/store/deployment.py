@@ -20,6 +20,11 @@ class Deployment:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    async def bound(self) -> str | None:
+        """The folder of credentials that the database is bound to, if it is to any."""
+        row = await self._connection.row(_BOUND, {})
+        return row["credentials_id"] if row else None
+
     async def bind(self, credentials: str) -> bool:
         """Bind the database to a folder of credentials, for good; False when it has another.
 
@@ -27,5 +32,4 @@ class Deployment:
         number away.
         """
         await self._connection.change(_BIND, {"credentials": credentials})
-        row = await self._connection.row(_BOUND, {})
-        return row is not None and row["credentials_id"] == credentials
+        return await self.bound() == credentials
