@@ -4,7 +4,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from sololine.cli import bot, keys, phone, phone_group, phone_letters, serve
+from sololine.cli import backup, bot, keys, phone, phone_group, phone_letters, serve
 
 app = typer.Typer(
     name="sololine",
@@ -16,6 +16,8 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(serve.sandbox)
 app.command()(serve.migrate)
+app.command()(backup.backup)
+app.command()(backup.restore)
 phone.app.add_typer(phone_letters.app)
 phone.app.add_typer(phone_group.app)
 app.add_typer(bot.app)
