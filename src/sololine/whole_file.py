@@ -13,10 +13,14 @@ def whole(path: Path, draft: Path) -> Iterator[BinaryIO]:
 
     Args:
         path: what stood there before is there until then.
-        draft: a name beside it, which nobody looks for; nothing is there yet.
+        draft: a name beside it, which nobody looks for.
+
+    Raises:
+        FileExistsError: there is a draft of somebody else's.
     """
+    made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with os.fdopen(made, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -13,6 +13,9 @@ from tests.flow.bot import Bot
 from tests.flow.house import Server, WhatsApp, until
 from tests.flow.phone import Phone
 
+pytestmark = pytest.mark.timeout(300)
+"""Each command loads the whole house, which takes a while beside other tests."""
+
 PASSPHRASE = {"SOLOLINE_BACKUP_PASSPHRASE": "correct horse battery"}
 
 

@@ -207,6 +207,10 @@ async def _restore(
         fail(str(error))
 
 
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 def _passphrase(file: Path | None, *, new: bool) -> str:
     """The passphrase: of a file, of the environment, or asked for on the terminal."""
     if file is not None:
@@ -216,7 +220,7 @@ def _passphrase(file: Path | None, *, new: bool) -> str:
             fail(f"The passphrase cannot be read from {file}.")
     elif PASSPHRASE in os.environ:
         said = os.environ[PASSPHRASE]
-    elif sys.stdin.isatty():
+    elif _at_terminal():
         said = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new)
     else:
         fail(f"There is nobody to ask for the passphrase. Set {PASSPHRASE}, or --passphrase-file.")
