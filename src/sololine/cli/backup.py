@@ -205,6 +205,8 @@ async def _restore(
         fail(f"{file}: {error}.")
     except data_folder.OtherFolder as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"The restore broke off: {error}. Say it again; what is done is not done twice.")
 
 
 def _at_terminal() -> bool:
