@@ -1,5 +1,6 @@
 """A backup on disk: what goes in comes out, and nothing comes out before all of it is whole."""
 
+import json
 import tarfile
 from collections.abc import Callable
 from io import BytesIO
@@ -10,7 +11,7 @@ import pytest
 
 from sololine.backup import archive
 from sololine.backup.archive import ArchiveReader, OtherContents
-from sololine.core.backup import Backup
+from sololine.core.backup import CONTENTS, Backup
 from sololine.core.ids import DeviceId
 from sololine.engine.credentials import Copied
 from sololine.sealed_file import Damaged, WrongPassphrase, sealed
@@ -97,4 +98,22 @@ def test_what_is_no_archive_at_all_is_said_to_be_another_versions(file: Path) ->
     with sealed(file, PASSPHRASE, cost=1) as out:
         out.write(b"x" * 2000)
     with pytest.raises(OtherContents), archive.read(file, PASSPHRASE):
+        pass
+
+
+def test_what_stands_behind_the_archive_is_looked_at_too(file: Path) -> None:
+    """An archive tells its own end, and nobody who reads it needs the rest of the file."""
+    content = json.dumps(CONTENTS.to_json(NOTHING)).encode()
+    with sealed(file, PASSPHRASE, cost=1) as out:
+        with tarfile.open(fileobj=cast("BinaryIO", out), mode="w|") as tar:
+            entry = tarfile.TarInfo("backup.json")
+            entry.size = len(content)
+            tar.addfile(entry, BytesIO(content))
+        out.write(bytes(200_000))
+    with archive.read(file, PASSPHRASE) as found:
+        assert found.contents == NOTHING
+    changed = bytearray(file.read_bytes())
+    changed[-1] ^= 1
+    file.write_bytes(changed)
+    with pytest.raises(Damaged), archive.read(file, PASSPHRASE):
         pass

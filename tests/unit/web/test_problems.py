@@ -28,6 +28,7 @@ ONE_OF_EACH: list[errors.SololineError] = [
     errors.NumberTaken(),
     errors.OtherNumberLinked(),
     errors.StillLinked(),
+    errors.HeldBack(),
     errors.NoCode(preparing=True),
     errors.UrlNotAllowed("No.", field="url"),
     errors.UrlUnreachable("No.", field="url"),
