@@ -1,8 +1,11 @@
 """A backup as a file: a tar archive, sealed with a passphrase.
 
-credentials/dev_….unsettled     what was heard and not stored yet, if anything
-credentials/dev_….sqlite3       the credentials; the two of them for each linked bot
-backup.json                     what it all is; last, since it says how copying went
+    credentials/dev_….unsettled     what was heard and not stored yet, if anything
+    credentials/dev_….sqlite3       the credentials
+    backup.json                     what it all is
+
+The first two stand there for each linked bot. What it all is comes last, since it also says how
+copying went.
 """
 
 import io

@@ -39,13 +39,9 @@ def secrets_of(folder: Path) -> tuple[Secret, ...]:
 
 def keep_secrets(folder: Path, found: Iterable[Secret]) -> bool:
     """Keep the secrets of a backup where the folder has none; whether its API keys fit here."""
-    texts = {secret.name: secret.text for secret in found}
-    fits = False
-    for name in (_DIGESTS, "api-key"):
-        if (text := texts.get(name)) is not None:
-            here = kept(folder / name, partial(str, text))
-            fits |= name == _DIGESTS and here == text
-    return fits
+    texts = {secret.name: secret.text for secret in found if secret.name != _NAME}
+    here = {name: kept(folder / name, partial(str, text)) for name, text in texts.items()}
+    return _DIGESTS in here and here[_DIGESTS] == texts[_DIGESTS]
 
 
 async def belong_together(

@@ -110,13 +110,14 @@ async def _restore(
     restoring: Restoring, copy: BotCopy, copied: Copied | None, taken_at: datetime
 ) -> Outcome:
     """Restore a bot, with its credentials if it has any."""
-    store, credentials = restoring.store, restoring.credentials
-    stored = copy.device is not None and credentials.exists(copy.device.id)
+    store, credentials, device = restoring.store, restoring.credentials, copy.device
+    stored = False
 
-    async with store.read() as tx:
-        verdict = judge(copy, await _found(tx, copy, stored=stored, lock=False))
-    if restoring.dry_run or isinstance(verdict, Refused):
-        return _outcome(restoring, copy, verdict)
+    async def look() -> Verdict:
+        nonlocal stored
+        stored = device is not None and credentials.exists(device.id)
+        async with store.read() as tx:
+            return judge(copy, await _found(tx, copy, stored=stored, lock=False))
 
     async def work(tx: Transaction) -> Verdict:
         found = await _found(tx, copy, stored=stored, lock=True)
@@ -124,22 +125,28 @@ async def _restore(
         match verdict:
             case Restore():
                 await _write(tx, copy, found, verdict, taken_at, take_over=restoring.take_over)
-            case Unchanged(held=True) if restoring.take_over and copy.device is not None:
-                await tx.restorations.take_over(copy.device.id)
+            case Unchanged(held=True) if restoring.take_over and device is not None:
+                await tx.restorations.take_over(device.id)
                 event = Event(type=EventType.BOT_TAKEN_OVER)
                 await tx.events.append(copy.bot.tenant, copy.bot.id, event)
         return verdict
 
-    if copied is None or copy.device is None or not isinstance(verdict, Restore):
+    verdict = await look()
+    if restoring.dry_run or isinstance(verdict, Refused):
+        return _outcome(restoring, copy, verdict)
+    if copied is None or device is None or not isinstance(verdict, Restore):
         return _outcome(restoring, copy, await store.run(work))
     try:
-        with credentials.hold(copy.device.id, timedelta()):
-            credentials.place(copy.device.id, copied)
-            # What the store does not answer may have been done all the same: then the rows need
-            # the file, and else it is one that no row knows.
-            verdict = await store.run(work)
-            if not isinstance(verdict, Restore):
-                credentials.erase(copy.device.id)
+        with credentials.hold(device.id, timedelta()):
+            # Again, as somebody may have restored it meanwhile; from here on nobody can.
+            verdict = await look()
+            if isinstance(verdict, Restore):
+                credentials.place(device.id, copied)
+                # When the store does not answer, it may have been done all the same: then the rows
+                # need the file, and else it is one that no row knows.
+                verdict = await store.run(work)
+                if not isinstance(verdict, Restore):
+                    credentials.erase(device.id)
     except DeviceBusy:
         verdict = Refused(why="A process works with its credentials here. Stop it first.")
     return _outcome(restoring, copy, verdict)

@@ -1,5 +1,6 @@
 """Bots come back whole, once, and held back; or not at all, with a reason."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -244,6 +245,20 @@ async def test_credentials_that_somebody_works_with_are_not_overwritten(
     assert isinstance(outcome.verdict, Refused)
     assert "A process works with its credentials" in outcome.verdict.why
     assert restoring.credentials.devices() == []
+
+
+async def test_of_two_that_restore_a_bot_at_once_one_does_it(
+    gateway: Gateway, restoring: Restoring, file: Path, reading: Reading
+) -> None:
+    bot, before = await lost_bot(gateway, restoring.credentials, file)
+    assert before.device is not None
+
+    outcomes = await asyncio.gather(*(only(restoring, reading()) for _ in range(2)))
+
+    verdicts = [outcome.verdict for outcome in outcomes]
+    assert verdicts.count(Restore(new=True, links=True)) == 1
+    assert (await events_of(gateway.store, bot)).count("bot.restored") == 1
+    assert restoring.credentials.exists(before.device.id)
 
 
 async def test_a_bot_whose_credentials_alone_were_lost_gets_them_back(
