@@ -12,7 +12,7 @@ original is stopped.
           held back ──an operator takes it over──▶ as any other bot
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -20,7 +20,7 @@ from sololine.core.bot import Bot
 from sololine.core.claim import Claim
 from sololine.core.coding import ClosedUnion
 from sololine.core.ids import BotId, DeviceId, TenantId
-from sololine.core.session import Device, End, EndReason, Intent, Session, State, Wish
+from sololine.core.session import Device, End, EndReason, Intent, Session, Wish
 from sololine.core.training import Training
 from sololine.core.webhook import Webhook
 
@@ -219,18 +219,13 @@ def _judge_session(device: Device, session: Session, found: Found) -> Verdict | 
 def restored(session: Session, copy: BotCopy, now: datetime) -> Session:
     """The session with the credentials of the copy: offline, and with no order to obey."""
     no = max(session.intent.no, copy.intent_no)
-    return replace(
-        session,
+    return Session(
+        bot=session.bot,
+        tenant=session.tenant,
         intent=Intent(no=no, wish=Wish.OFFLINE),
         obeyed=no,
-        state=State.DISCONNECTED,
         end=End(reason=EndReason.ASKED, at=now),
         device=copy.device,
-        linking=None,
-        round=0,
-        code=None,
-        attempt=0,
-        retry_at=None,
         since=now,
         connected_at=session.connected_at or copy.connected_at,
     )

@@ -136,6 +136,8 @@ def test_a_restored_session_is_linked_offline_and_has_nothing_to_obey() -> None:
         intent=Intent(no=1, wish=Wish.ONLINE),
         state=State.RECONNECTING,
         attempt=4,
+        losses=21,
+        losses_since=NOW,
         retry_at=later,
     )
     for before in (IDLE, lost):
