@@ -18,6 +18,7 @@ from sololine.core.claim import Claim, Evict, Grant, Policy, Refuse, decide
 from sololine.core.errors import (
     AlreadyConnected,
     Conflict,
+    HeldBack,
     InvalidInput,
     InvalidNumber,
     LinkingPending,
@@ -76,6 +77,7 @@ async def connect(
     Raises:
         AlreadyConnected, LinkingPending, NumberTaken: the four refusals before a QR.
         OtherNumberLinked: the bot's own credentials are of another number than the declared one.
+        HeldBack: the bot was restored, and its original may still run.
         InvalidNumber, InvalidInput: the declared number is none, or is missing for a code.
         BotNotFound, UserMismatch, NotAllowed: the caller may not use this bot.
     """
@@ -90,6 +92,7 @@ async def connect(
         if resumes and use_existing and _on_its_way(session):
             _refuse_other_number(session, declared)
             return Connecting(bot=had.bot, session=session, window=None)
+        await _refuse_held_back(tx, session)
         refuse_if_busy(session, tx.now)
         holder = await tx.claims.holder(declared) if declared else None
         evicted = await _admitted(tx, had.bot, holder, narrowed)
@@ -199,12 +202,17 @@ async def disconnect(
 
     With `unlink` the device leaves the phone's list and the number is free; without, the bot only
     goes offline and keeps its number. Disconnecting what is not connected changes nothing.
+
+    Raises:
+        HeldBack: the bot was restored, and unlinking it would log its original out.
     """
     wish = Wish.UNLINKED if unlink else Wish.OFFLINE
 
     async def work(tx: Transaction) -> tuple[Bot, Session]:
         had = await owned(tx, caller, bot, user, lock=True)
         session = had.session
+        if unlink:
+            await _refuse_held_back(tx, session)
         nothing_to_end = session.idle and session.device is None
         if not nothing_to_end and session.intent.wish is not wish:
             after = replace(session, intent=Intent(no=session.intent.no + 1, wish=wish))
@@ -292,6 +300,7 @@ async def check(
         refusal: Conflict | None = None
         if found is not None:
             try:
+                await _refuse_held_back(tx, found.session)
                 refuse_if_busy(found.session, tx.now)
             except Conflict as conflict:
                 refusal = conflict
@@ -305,6 +314,12 @@ def refuse_if_busy(session: Session, now: datetime) -> None:
         raise LinkingPending(ends_at=window.ends_at, seconds_left=window.seconds_left(now))
     if session.device is not None and _on_its_way(session):
         raise AlreadyConnected(connected_at=session.connected_at)
+
+
+async def _refuse_held_back(tx: Transaction, session: Session) -> None:
+    """Raise when the bot's own credentials may be in use elsewhere, for all that we know."""
+    if session.device is not None and await tx.restorations.held_back(session.device.id):
+        raise HeldBack
 
 
 def _refuse_other_number(session: Session, declared: Number | None) -> None:

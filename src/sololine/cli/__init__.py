@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sololine.cli import (
+    backup,
     bot,
     clean,
     conflicts,
@@ -38,6 +39,8 @@ app.command()(doctor.doctor)
 app.command()(clean.clean)
 app.command()(stats.stats)
 app.command("import")(importing.import_bots)
+app.command()(backup.backup)
+app.command()(backup.restore)
 phone.app.add_typer(phone_letters.app)
 phone.app.add_typer(phone_group.app)
 app.add_typer(bot.app)

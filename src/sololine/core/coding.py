@@ -14,13 +14,15 @@ import base64
 import binascii
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Union, get_args, get_origin
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BadCoding(Exception):
@@ -120,7 +122,9 @@ def _coder(annotation: Any, field: str, *, lenient: bool) -> _Coder:
     if get_origin(annotation) in (Union, types.UnionType):
         return _coder_of_union(annotation, field, lenient=lenient)
     if get_origin(annotation) is tuple:
-        return _list_of(_coder(get_args(annotation)[0], field, lenient=lenient))
+        return _list_of(_coder(get_args(annotation)[0], field, lenient=lenient), tuple)
+    if get_origin(annotation) is frozenset:
+        return _list_of(_coder(get_args(annotation)[0], field, lenient=lenient), frozenset)
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return _Coder(lambda value: value.value, _word_of(annotation))
     if is_dataclass(annotation):
@@ -147,11 +151,13 @@ def _coder_of_union(annotation: Any, field: str, *, lenient: bool) -> _Coder:
     return _Coder(union.to_json, read)
 
 
-def _list_of(coder: _Coder) -> _Coder:
-    return _Coder(
-        lambda value: [coder.write(each) for each in value],
-        lambda value: tuple(coder.read(each) for each in _is(list)(value)),
-    )
+def _list_of(coder: _Coder, kind: Callable[[Iterator[Any]], Any]) -> _Coder:
+    def write(value: Any) -> list[Any]:
+        # A set has no order of its own, and what is written twice should read alike.
+        values = sorted(value) if kind is frozenset else value
+        return [coder.write(each) for each in values]
+
+    return _Coder(write, lambda value: kind(coder.read(each) for each in _is(list)(value)))
 
 
 def _word_of(enum: type[StrEnum]) -> Callable[[Any], StrEnum]:
@@ -201,6 +207,14 @@ def _duration(value: Any) -> timedelta:
         raise BadCoding("a duration is out of range") from None
 
 
+def _instant(value: Any) -> datetime:
+    milliseconds: int = _is(int)(value)
+    try:
+        return _EPOCH + milliseconds * _MILLISECOND
+    except OverflowError:
+        raise BadCoding("an instant is out of range") from None
+
+
 _PLAIN: Final[Mapping[Any, _Coder]] = {
     str: _Coder(_same, _is(str)),
     int: _Coder(_same, _is(int)),
@@ -208,4 +222,5 @@ _PLAIN: Final[Mapping[Any, _Coder]] = {
     float: _Coder(_same, _float),
     bytes: _Coder(lambda value: base64.b64encode(value).decode(), _bytes),
     timedelta: _Coder(lambda value: value // _MICROSECOND, _duration),
+    datetime: _Coder(lambda value: (value - _EPOCH) // _MILLISECOND, _instant),
 }

@@ -27,6 +27,7 @@
         ├── NumberTaken
         ├── OtherNumberLinked
         ├── StillLinked
+        ├── HeldBack
         ├── TooMany
         ├── NoCode
         ├── NotLinked
@@ -408,6 +409,21 @@ class StillLinked(Conflict):
         super().__init__(
             Sentence("This bot is linked with a WhatsApp number. Disconnect it first.")
         )
+
+
+class HeldBack(Conflict):
+    """The bot was restored from a backup, and its original may still run somewhere."""
+
+    code = "held_back"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This bot was restored from a backup, and its original may still run elsewhere. "
+            "Ask the operator to stop the original and to restore with --take-over."
+        )
+
+    def fields(self) -> Mapping[str, Any]:
+        return {"can_connect": False}
 
 
 class TooMany(Conflict):

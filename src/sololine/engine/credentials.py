@@ -6,7 +6,8 @@
 
 Two processes on one file would log in with the same keys and throw each other out for ever, and
 neither the library nor WhatsApp prevents it. So whoever opens, reads or deletes a device's file
-holds its lock; the system frees it however the holder dies. Everything here blocks.
+holds its lock; the system frees it however the holder dies. Only copying does without (`copy`): it
+must be possible while the holder works. Everything here blocks.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,7 @@ from typing import Final
 from sololine.core.ids import DeviceId
 from sololine.core.signals import Linked
 from sololine.engine.errors import DeviceBusy, UnreadableCredentials
+from sololine.whole_file import whole
 
 LOCK_PATIENCE: Final = timedelta(seconds=5)
 """How long to wait for a device's lock: a worker that held it before may be dying, which takes it
@@ -31,11 +34,27 @@ LOCK_PATIENCE: Final = timedelta(seconds=5)
 _DEVICE: Final = re.compile(r"[A-Za-z0-9_]+")
 _SUFFIX: Final = ".sqlite3"
 _JOURNAL_SUFFIX: Final = ".unsettled"
+_DRAFT_SUFFIX: Final = ".part"
 _OWN: Final = re.compile(
-    rf"({_DEVICE.pattern})\.(?:sqlite3(?:-wal|-shm|-journal)?|lock|unsettled(?:-new)?)"
+    rf"({_DEVICE.pattern})\.(?:sqlite3(?:-wal|-shm|-journal)?|lock|part|unsettled(?:-new)?)"
 )
 """What `erase` deletes; its first group is the device."""
 _LOOK_AGAIN_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """A device's files, as they were at one moment.
+
+    Attributes:
+        database: the file of the credentials.
+        unsettled: the journal of what was heard and is not stored yet; empty when there is none.
+        at_rest: whether nobody held the device meanwhile. If somebody did, the keys have moved on.
+    """
+
+    database: bytes = field(repr=False)
+    unsettled: bytes = field(default=b"", repr=False)
+    at_rest: bool
 
 
 class Credentials:
@@ -111,18 +130,77 @@ class Credentials:
             return None
         return Linked(jid=row[0], lid=row[1] or "", platform=row[2] or "")
 
+    def exists(self, device: DeviceId) -> bool:
+        """Whether there is a file of the device."""
+        return self.file(device).exists()
+
+    def copy(self, device: DeviceId, patience: timedelta) -> Copied | None:
+        """Copy a device's files, whether or not somebody works with them; None without a file.
+
+        The lock is waited for as long as `patience`. Without it, the copy is whole all the same, as
+        the database lets a reader in between two writes; but it is of a past moment.
+
+        Raises `UnreadableCredentials`.
+        """
+        if not self.exists(device):
+            return None
+        try:
+            with self.hold(device, patience):
+                return self._copied(device, at_rest=True)
+        except DeviceBusy:
+            return self._copied(device, at_rest=False)
+
+    def _copied(self, device: DeviceId, *, at_rest: bool) -> Copied | None:
+        if not self.exists(device):
+            return None
+        try:
+            journal = self.journal(device).read_bytes()
+        except FileNotFoundError:
+            journal = b""
+        try:
+            # Not read-only: a killed worker may have left a journal to be rolled back.
+            with (
+                contextlib.closing(sqlite3.connect(self.file(device))) as database,
+                contextlib.closing(sqlite3.connect(":memory:")) as copy,
+            ):
+                database.backup(copy)
+                content = copy.serialize()
+        except sqlite3.DatabaseError as error:
+            raise UnreadableCredentials(f"the credentials of {device} are unreadable") from error
+        return Copied(database=content, unsettled=journal, at_rest=at_rest)
+
+    def place(self, device: DeviceId, copied: Copied) -> None:
+        """Put copied files where a worker will look for them. The lock must be held.
+
+        What was there of the device before is gone. The credentials come last, and in one step: a
+        crash leaves none of them, or all.
+        """
+        self.make_folder()
+        self._clear(device)
+        if copied.unsettled:
+            self._put(device, self.journal(device), copied.unsettled)
+        self._put(device, self.file(device), copied.database)
+
+    def _put(self, device: DeviceId, path: Path, content: bytes) -> None:
+        with whole(path, self.file(device).with_suffix(_DRAFT_SUFFIX)) as file:
+            file.write(content)
+
     def erase(self, device: DeviceId) -> None:
         """Delete the credentials and what belongs to them. The lock must be held.
 
         The lock file goes last and while held, so a waiting process finds it gone and starts anew.
         """
+        self._clear(device)
+        self.file(device).with_suffix(".lock").unlink(missing_ok=True)
+
+    def _clear(self, device: DeviceId) -> None:
         path = self.file(device)
         for suffix in ("", "-wal", "-shm", "-journal"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         journal = self.journal(device)
         for each in (journal, journal.with_name(f"{journal.name}-new")):
             each.unlink(missing_ok=True)
-        path.with_suffix(".lock").unlink(missing_ok=True)
+        path.with_suffix(_DRAFT_SUFFIX).unlink(missing_ok=True)
 
 
 def _try_lock(path: Path) -> int | None:

@@ -18,6 +18,7 @@ from sololine.store import (
     listings,
     media,
     messages,
+    restorations,
     retired,
     trainings,
     webhooks,
@@ -147,6 +148,7 @@ class Bots:
         await claims.drop(self._connection, bot)
         await listings.drop(self._connection, bot)
         await retired.retire(self._connection, session, session.devices)
+        await restorations.drop(self._connection, bot)
         await counter.hold(self._connection, session.tenant)
         self._connection.comes_last()
         for noun in (messages, media, chats, chores, trainings, webhooks):

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select, text
 
+from sololine.core.backup import KeyCopy
 from sololine.core.ids import TenantId
 from sololine.store.columns import instant, millis
 from sololine.store.connection import Connection
@@ -17,6 +18,15 @@ NAMED_BY: Final = 12
 _id: Final = func.substr(api_keys.c.digest, 1, NAMED_BY)
 
 _ADD: Final = insert(api_keys)
+_PUT_BACK: Final = text(
+    "INSERT INTO api_keys (digest, tenant_id, name, created_at)"
+    " VALUES (:digest, :tenant, :name, :created_at) ON CONFLICT DO NOTHING"
+)
+_COPIES: Final = (
+    select(api_keys.c.digest, api_keys.c.name, api_keys.c.created_at)
+    .where(api_keys.c.tenant_id == bindparam("tenant"))
+    .order_by(api_keys.c.created_at, api_keys.c.digest)
+)
 _TENANT_OF: Final = select(api_keys.c.tenant_id).where(api_keys.c.digest == bindparam("digest"))
 _LIST: Final = (
     select(_id.label("id"), api_keys.c.name, api_keys.c.created_at)
@@ -69,6 +79,23 @@ class Keys:
             KeyEntry(id=row["id"], name=row["name"], created_at=instant(row["created_at"]))
             for row in await self._connection.rows(_LIST, {"tenant": tenant})
         ]
+
+    async def copies(self, tenant: TenantId) -> tuple[KeyCopy, ...]:
+        """The tenant's keys for a backup, the oldest first."""
+        return tuple(
+            KeyCopy(digest=row["digest"], name=row["name"], created_at=instant(row["created_at"]))
+            for row in await self._connection.rows(_COPIES, {"tenant": tenant})
+        )
+
+    async def put_back(self, tenant: TenantId, key: KeyCopy) -> bool:
+        """Let a key of a backup act for its tenant; False when there is such a key."""
+        values = {
+            "digest": key.digest,
+            "tenant": tenant,
+            "name": key.name,
+            "created_at": millis(key.created_at),
+        }
+        return await self._connection.change(_PUT_BACK, values) == 1
 
     async def remove(self, tenant: TenantId, key: str) -> bool:
         """Void the tenant's key with this id; False when it has none."""

@@ -5,6 +5,7 @@
     the line   the life            save_life    its lease: process and term
     another    the life, to take   evict        raises the term, so that the old line is fenced off
     bot's line the number away
+    a restore  both                restore      no line runs; raises the term all the same
 
 What follows from a session (claims, retired devices, connection attempts, the end of a listing) is
 written with it, in the same transaction, and nowhere else.
@@ -128,6 +129,20 @@ class Sessions:
         """
         self._check_life(before, after)
         await self._connection.change(_SAVE_EVICTED, {"bot": after.bot, **life_columns(after)})
+        await self._follow(before, after)
+
+    async def restore(self, before: Session, after: Session) -> None:
+        """Write both halves of a session as a backup has it, and fence off whatever line it had.
+
+        `before` is what `lock` or `Bots.add` returned.
+
+        Raises:
+            Raced: another bot has the number.
+        """
+        self._connection.needs_lock(after.bot)
+        self._connection.claims()
+        values = {"bot": after.bot, **intent_columns(after.intent), **life_columns(after)}
+        await self._connection.change(_SAVE_EVICTED, values)
         await self._follow(before, after)
 
     async def counts(self, tenant: TenantId | None) -> SessionCounts:

@@ -17,6 +17,7 @@ from sololine.store.leases import Leases
 from sololine.store.listings import Listings
 from sololine.store.media import Media
 from sololine.store.messages import Messages
+from sololine.store.restorations import Restorations
 from sololine.store.retired import RetiredDevices
 from sololine.store.sessions import Sessions
 from sololine.store.tenants import Tenants
@@ -52,5 +53,6 @@ class Transaction:
         self.deliveries = Deliveries(connection)
         self.media = Media(connection)
         self.messages = Messages(connection)
+        self.restorations = Restorations(connection)
         self.trainings = Trainings(connection)
         self.webhooks = Webhooks(connection)

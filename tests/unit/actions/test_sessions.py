@@ -9,10 +9,12 @@ from sololine.actions.gateway import Gateway
 from sololine.clock import ManualClock
 from sololine.core.access import Caller
 from sololine.core.advance import Began, Looked
+from sololine.core.backup import Restoration
 from sololine.core.claim import ClaimKind, Policy
 from sololine.core.errors import (
     AlreadyConnected,
     BotNotFound,
+    HeldBack,
     InvalidInput,
     InvalidNumber,
     LinkingPending,
@@ -22,17 +24,19 @@ from sololine.core.errors import (
     OtherNumberLinked,
     UserMismatch,
 )
-from sololine.core.ids import DEFAULT_TENANT, BotId, UserId
+from sololine.core.ids import DEFAULT_TENANT, BotId, DeviceId, UserId
 from sololine.core.linking import RESTARTS, WINDOW, Method
 from sololine.core.number import Number
 from sololine.core.session import EndReason, Session, State, Wish
 from sololine.core.signals import Banned, LinkDown, LinkUp, LoggedOut, PairingCodeIssued
+from sololine.store.transaction import Transaction
 from tests.unit.scenes import (
     KEY_CALLER,
     NUMBER,
     OTHER_NUMBER,
     PATIENCE_S,
     STRANGER,
+    change_life,
     connect,
     connected_bot,
     events_of,
@@ -727,3 +731,68 @@ async def test_a_bot_deleted_while_its_owner_waits_for_a_code_is_not_found(
 
     with pytest.raises((NoCode, BotNotFound)):
         await waiting
+
+
+# ---------------------------------------------------------------------- restored from a backup
+
+
+async def restored_bot(gateway: Gateway) -> tuple[BotId, DeviceId]:
+    """A bot with credentials from a backup, whose original may run."""
+    bot = await offline_bot(gateway)
+
+    async def work(tx: Transaction) -> DeviceId:
+        session = await tx.sessions.lock(bot)
+        assert session is not None
+        assert session.device is not None
+        await tx.restorations.put(
+            Restoration(
+                device=session.device.id,
+                bot=bot,
+                tenant=session.tenant,
+                copied_at=tx.now,
+                restored_at=tx.now,
+            )
+        )
+        return session.device.id
+
+    return bot, await gateway.store.run(work)
+
+
+@pytest.mark.parametrize("use_existing", [None, True, False])
+async def test_a_restored_bot_does_not_connect_while_its_original_may_run(
+    gateway: Gateway, *, use_existing: bool | None
+) -> None:
+    """A fresh link would be no better: it logs the old device out, which is the original's too."""
+    bot, _ = await restored_bot(gateway)
+    before = await session_of(gateway.store, bot)
+    with pytest.raises(HeldBack, match="Ask the operator to stop the original"):
+        await connect(gateway, bot, use_existing=use_existing)
+    with pytest.raises(HeldBack):
+        await sessions.validate(gateway, KEY_CALLER, bot, user=None, number=None)
+    checked = await sessions.check(gateway, KEY_CALLER, user=None, bot=bot)
+    assert isinstance(checked.refusal, HeldBack)
+    assert await session_of(gateway.store, bot) == before
+
+
+async def test_a_restored_bot_is_not_unlinked_while_its_original_may_run(gateway: Gateway) -> None:
+    bot, _ = await restored_bot(gateway)
+    before = await session_of(gateway.store, bot)
+    with pytest.raises(HeldBack):
+        await disconnect(gateway, bot)
+    assert await session_of(gateway.store, bot) == before
+    await disconnect(gateway, bot, unlink=False)
+
+
+async def test_a_restored_bot_that_was_taken_over_is_as_any_other(gateway: Gateway) -> None:
+    bot, device = await restored_bot(gateway)
+    await gateway.store.run(lambda tx: tx.restorations.take_over(device))
+    assert (await connect(gateway, bot)).intent.wish is Wish.ONLINE
+    assert (await disconnect(gateway, bot)).intent.wish is Wish.UNLINKED
+
+
+async def test_a_bot_that_lost_its_restored_credentials_can_be_linked_anew(
+    gateway: Gateway,
+) -> None:
+    bot, _ = await restored_bot(gateway)
+    await change_life(gateway.store, bot, device=None)
+    assert (await connect(gateway, bot)).intent.window is not None

@@ -27,6 +27,7 @@ ALL = dict(commands(ROOT))
 def test_these_are_the_commands() -> None:
     """Who adds one, adds it to the documents too."""
     assert sorted(" ".join(words) for words in ALL if not hasattr(ALL[words], "commands")) == [
+        "backup",
         "bot connect",
         "bot create",
         "bot disconnect",
@@ -64,6 +65,7 @@ def test_these_are_the_commands() -> None:
         "phone send",
         "phone typing",
         "phone unlink",
+        "restore",
         "sandbox",
         "serve",
         "stats",

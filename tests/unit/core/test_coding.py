@@ -1,6 +1,6 @@
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -43,6 +43,9 @@ class Everything:
     parts: tuple[Part, ...]
     shape: Part | Point
     maybe: Part | Point | None
+    at: datetime
+    colours: frozenset[Colour]
+    names: frozenset[Name]
     words: tuple[str, ...] = ()
 
 
@@ -57,6 +60,9 @@ ONE = ClosedUnion("thing", Part)
 
 PARTS = st.builds(Part, no=st.integers(), label=st.text(max_size=5))
 FLOATS = st.floats(allow_nan=False)
+INSTANTS = st.datetimes(timezones=st.just(UTC)).map(
+    lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000)
+)
 SHAPES = PARTS | st.builds(Point, x=FLOATS, y=st.none() | FLOATS)
 EVERYTHING = st.builds(
     Everything,
@@ -72,6 +78,9 @@ EVERYTHING = st.builds(
     parts=st.lists(PARTS, max_size=2).map(tuple),
     shape=SHAPES,
     maybe=st.none() | SHAPES,
+    at=INSTANTS,
+    colours=st.frozensets(st.sampled_from(Colour)),
+    names=st.frozensets(st.text(max_size=5).map(Name), max_size=3),
     words=st.lists(st.text(max_size=5), max_size=2).map(tuple),
 )
 GOOD: dict[str, Any] = THINGS.to_json(
@@ -88,6 +97,9 @@ GOOD: dict[str, Any] = THINGS.to_json(
         parts=(Part(no=2),),
         shape=Point(x=1),
         maybe=None,
+        at=datetime(1970, 1, 2, tzinfo=UTC),
+        colours=frozenset({Colour.RED}),
+        names=frozenset({Name("b"), Name("a")}),
     )
 )
 
@@ -103,6 +115,7 @@ def test_a_value_is_written_as_its_name_and_its_fields() -> None:
     assert ONE.to_json(Part(no=1)) == {"thing": "part", "no": 1, "label": "none"}
     assert GOOD["shape"] == {"shape": "point", "x": 1, "y": None}
     assert GOOD["part"] == {"no": 1, "label": "none"}
+    assert (GOOD["at"], GOOD["names"]) == (86_400_000, ["a", "b"])
     assert (GOOD["wait"], GOOD["raw"], GOOD["colour"]) == (1_000_000, "AA==", "red")
 
 
@@ -136,6 +149,12 @@ def test_a_name_is_the_class_in_snake_case() -> None:
                 ("raw", "ü"),
                 ("raw", None),
                 ("wait", 10**30),
+                ("at", 10**30),
+                ("at", "1"),
+                ("at", True),
+                ("names", "ab"),
+                ("names", [1]),
+                ("colours", ["blue"]),
                 ("wait", "1"),
                 ("colour", "blue"),
                 ("colour", 1),

@@ -11,7 +11,7 @@ import pytest
 
 from sololine.core.ids import DeviceId
 from sololine.core.signals import Linked
-from sololine.engine.credentials import Credentials
+from sololine.engine.credentials import Copied, Credentials
 from sololine.engine.port import DeviceBusy, UnreadableCredentials
 
 DEVICE = DeviceId("dev_1_1")
@@ -177,3 +177,74 @@ def test_a_lock_on_a_deleted_file_counts_for_nothing(credentials: Credentials) -
             assert os.fstat(stale).st_ino != path.stat().st_ino
     finally:
         os.close(stale)
+
+
+# --- copies
+
+
+def rows(content: bytes) -> list[tuple[str]]:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.deserialize(content)
+        return database.execute("SELECT jid FROM whatsmeow_device").fetchall()
+
+
+def test_a_copy_at_rest_holds_the_credentials_and_the_journal(credentials: Credentials) -> None:
+    store(credentials, ("a", None))
+    credentials.journal(DEVICE).write_bytes(b"heard")
+    copied = credentials.copy(DEVICE, AT_ONCE)
+    assert copied is not None
+    assert (rows(copied.database), copied.unsettled, copied.at_rest) == ([("a",)], b"heard", True)
+
+
+def test_a_copy_of_what_is_in_use_is_whole_and_says_so(credentials: Credentials) -> None:
+    """What the holder has not committed is not in it."""
+    with (
+        closing(sqlite3.connect(store(credentials, ("a", None)))) as holder,
+        credentials.hold(DEVICE, AT_ONCE),
+    ):
+        holder.execute("INSERT INTO whatsmeow_device VALUES ('b', NULL, NULL)")
+        copied = credentials.copy(DEVICE, AT_ONCE)
+    assert copied is not None
+    assert (rows(copied.database), copied.unsettled, copied.at_rest) == ([("a",)], b"", False)
+
+
+def test_there_is_no_copy_of_what_is_not_there(credentials: Credentials) -> None:
+    assert credentials.copy(DEVICE, AT_ONCE) is None
+    assert list(credentials.folder.iterdir()) == []
+
+
+def test_what_is_no_database_is_not_copied(credentials: Credentials) -> None:
+    credentials.file(DEVICE).write_bytes(b"not a database" * 100)
+    with pytest.raises(UnreadableCredentials, match=DEVICE):
+        credentials.copy(DEVICE, AT_ONCE)
+
+
+def test_a_placed_copy_is_all_that_is_left_of_the_device(credentials: Credentials) -> None:
+    path = store(credentials, ("a", None))
+    copied = credentials.copy(DEVICE, AT_ONCE)
+    assert copied is not None
+    path.write_bytes(b"what a crash left")
+    for litter in ("dev_1_1.sqlite3-journal", "dev_1_1.unsettled", "dev_1_1.part"):
+        (credentials.folder / litter).write_bytes(b"old")
+    with credentials.hold(DEVICE, AT_ONCE):
+        credentials.place(DEVICE, copied)
+        assert credentials.stored(DEVICE) == Linked(jid="a", lid="", platform="android")
+    left = {each.name for each in credentials.folder.iterdir()}
+    assert left == {"dev_1_1.sqlite3", "dev_1_1.lock"}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_placed_journal_is_there_before_the_credentials(
+    credentials: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = []
+    real = Path.replace
+
+    def replaced(self: Path, target: Path) -> Path:
+        placed.append(target)
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replaced)
+    credentials.place(DEVICE, Copied(database=b"", unsettled=b"heard", at_rest=True))
+    assert placed == [credentials.journal(DEVICE), credentials.file(DEVICE)]
+    assert credentials.journal(DEVICE).read_bytes() == b"heard"

@@ -30,6 +30,7 @@ ONE_OF_EACH: list[errors.SololineError] = [
     errors.NumberTaken(),
     errors.OtherNumberLinked(),
     errors.StillLinked(),
+    errors.HeldBack(),
     errors.NoCode(preparing=True),
     errors.UrlNotAllowed(Sentence("The URL must begin with https:// or http://."), field="url"),
     errors.UrlUnreachable(Sentence("The server did not answer in time."), field="url"),

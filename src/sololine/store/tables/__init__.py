@@ -3,6 +3,7 @@
     tenants ─┬─ api_keys                                              law.py
              ├─ bots ─┬─ bot_sessions ◀══════▶ number_claims
              │        │                the law
+             │        ├─ restorations
              │        ├─ messages ─── message_forms                   talk.py
              │        │      └──────▶ media
              │        ├─ chats, chores, trainings
@@ -45,6 +46,7 @@ from sololine.store.tables.law import (
     connection_attempts,
     deployment,
     number_claims,
+    restorations,
     retired_devices,
     tenants,
 )
@@ -69,6 +71,7 @@ __all__ = [
     "messages",
     "metadata",
     "number_claims",
+    "restorations",
     "retired_devices",
     "tenants",
     "trainings",

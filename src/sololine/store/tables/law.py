@@ -203,6 +203,21 @@ retired_devices: Final = Table(
     Index(None, "due_at"),
 )
 
+restorations: Final = Table(
+    "restorations",
+    metadata,
+    # Credentials that came from a backup. By device, and not by bot: they may be given up, and the
+    # bot be linked anew.
+    Column("device_id", Text, primary_key=True),
+    Column("bot_id", Text, ForeignKey("bots.id"), nullable=False),
+    Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
+    Column("copied_at", BigInteger, nullable=False),
+    Column("restored_at", BigInteger, nullable=False),
+    # Null while the original may still run, so that the bot must not.
+    Column("taken_over_at", BigInteger),
+    Index(None, "bot_id"),
+)
+
 connection_attempts: Final = Table(
     "connection_attempts",
     metadata,
