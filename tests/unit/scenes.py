@@ -14,9 +14,10 @@ from sololine.actions import bots, sessions
 from sololine.actions.gateway import Gateway
 from sololine.core.access import Caller
 from sololine.core.advance import Began, Granted, LineSignal, advance
+from sololine.core.backup import Restoration
 from sololine.core.claim import Claim, Policy
 from sololine.core.events import LoggedEvent
-from sololine.core.ids import DEFAULT_TENANT, BotId, ProcessId, TenantId, UserId
+from sololine.core.ids import DEFAULT_TENANT, BotId, DeviceId, ProcessId, TenantId, UserId
 from sololine.core.linking import Method
 from sololine.core.listing import Listing
 from sololine.core.number import Number
@@ -206,3 +207,24 @@ async def logged(store: Store, bot: BotId, tenant: TenantId = DEFAULT_TENANT) ->
 async def retired_of(store: Store, device: str) -> Retired | None:
     async with store.read() as tx:
         return await tx.retired.of(device)  # type: ignore[arg-type]  # ids are text
+
+
+async def restored(store: Store, bot: BotId) -> DeviceId:
+    """Let the bot's credentials have come from a backup, whose original may run."""
+
+    async def work(tx: Transaction) -> DeviceId:
+        session = await tx.sessions.lock(bot)
+        assert session is not None
+        assert session.device is not None
+        await tx.restorations.put(
+            Restoration(
+                device=session.device.id,
+                bot=bot,
+                tenant=session.tenant,
+                copied_at=tx.now,
+                restored_at=tx.now,
+            )
+        )
+        return session.device.id
+
+    return await store.run(work)

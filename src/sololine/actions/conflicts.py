@@ -165,6 +165,8 @@ async def _resolve_one(
 ) -> tuple[Plan, list[Session]] | None:
     """Resolve one number's conflict as it stands now; None when there is none to resolve.
 
+    One that would unlink a bot which is held back stays: see `core.backup`.
+
     Returns what was decided, and the sessions that were told to end.
 
     Raises:
@@ -188,6 +190,9 @@ async def _resolve_one(
         for session in (sessions[party.bot] for party in decided.dropped)
         if _uses(session, number)
     ]
+    for session in ended:
+        if session.device is not None and await tx.restorations.held_back(session.device.id):
+            return None  # unlinking it would log its original out, wherever that runs
     for party in decided.dropped:
         await tx.listings.forget(party.bot)
     for session in ended:

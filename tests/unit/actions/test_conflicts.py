@@ -31,6 +31,7 @@ from tests.unit.scenes import (
     logged,
     move,
     qr,
+    restored,
     session_of,
     until,
 )
@@ -133,6 +134,18 @@ async def test_a_holder_that_is_not_kept_is_told_to_unlink(
     await move(gateway.store, holder, Looked())
     assert await holder_of(gateway.store, NUMBER) is None
     assert await listed(gateway, [said]) == [said]
+
+
+async def test_a_holder_whose_original_may_run_elsewhere_is_not_unlinked(gateway: Gateway) -> None:
+    """That would log the original out: an operator has to take it over first."""
+    said = await listed_bot(gateway)
+    holder = await connected_bot(gateway)
+    await restored(gateway.store, holder)
+    before = await found(gateway)
+
+    assert (await conflicts.resolve(gateway, None, said)).plans == []
+    assert await found(gateway) == before
+    assert kept(await conflicts.resolve(gateway, None)) == [holder]
 
 
 async def test_a_dropped_bot_that_is_linking_is_told_to_stop(gateway: Gateway) -> None:

@@ -9,7 +9,6 @@ from sololine.actions.gateway import Gateway
 from sololine.clock import ManualClock
 from sololine.core.access import Caller
 from sololine.core.advance import Began, Looked
-from sololine.core.backup import Restoration
 from sololine.core.claim import ClaimKind, Policy
 from sololine.core.errors import (
     AlreadyConnected,
@@ -29,7 +28,6 @@ from sololine.core.linking import RESTARTS, WINDOW, Method
 from sololine.core.number import Number
 from sololine.core.session import EndReason, Session, State, Wish
 from sololine.core.signals import Banned, LinkDown, LinkUp, LoggedOut, PairingCodeIssued
-from sololine.store.transaction import Transaction
 from tests.unit.scenes import (
     KEY_CALLER,
     NUMBER,
@@ -45,6 +43,7 @@ from tests.unit.scenes import (
     move,
     new_bot,
     qr,
+    restored,
     session_of,
     until,
 )
@@ -739,23 +738,7 @@ async def test_a_bot_deleted_while_its_owner_waits_for_a_code_is_not_found(
 async def restored_bot(gateway: Gateway) -> tuple[BotId, DeviceId]:
     """A bot with credentials from a backup, whose original may run."""
     bot = await offline_bot(gateway)
-
-    async def work(tx: Transaction) -> DeviceId:
-        session = await tx.sessions.lock(bot)
-        assert session is not None
-        assert session.device is not None
-        await tx.restorations.put(
-            Restoration(
-                device=session.device.id,
-                bot=bot,
-                tenant=session.tenant,
-                copied_at=tx.now,
-                restored_at=tx.now,
-            )
-        )
-        return session.device.id
-
-    return bot, await gateway.store.run(work)
+    return bot, await restored(gateway.store, bot)
 
 
 @pytest.mark.parametrize("use_existing", [None, True, False])
