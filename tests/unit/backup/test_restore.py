@@ -146,7 +146,7 @@ async def test_a_dry_run_says_what_would_be_done_and_does_nothing(
     assert outcome.verdict == Restore(new=True, links=True)
     async with gateway.store.read() as tx:
         assert await tx.bots.get(bot) is None
-    assert restoring.credentials.devices() == []
+    assert restoring.credentials.idle(timedelta()) == []
 
 
 async def test_the_original_that_holds_its_number_is_left_alone(
@@ -179,7 +179,7 @@ async def test_a_number_that_another_bot_has_by_now_is_not_taken_from_it(
     assert NUMBER not in outcome.verdict.why
     async with gateway.store.read() as tx:
         assert await tx.bots.get(bot) is None
-    assert restoring.credentials.devices() == []
+    assert restoring.credentials.idle(timedelta()) == []
 
 
 async def test_who_takes_the_number_in_the_middle_of_a_restore_keeps_it(
@@ -195,7 +195,7 @@ async def test_who_takes_the_number_in_the_middle_of_a_restore_keeps_it(
     others: list[BotId | None] = []
 
     async def meanwhile(work: object) -> object:
-        if restoring.credentials.devices() and not others:
+        if restoring.credentials.idle(timedelta()) and not others:
             others.append(None)
             others[0] = await connected_bot(gateway, name="Eve")
         return await run(work)  # type: ignore[arg-type]  # handed on as it came
@@ -206,7 +206,7 @@ async def test_who_takes_the_number_in_the_middle_of_a_restore_keeps_it(
     holder = await holder_of(gateway.store, NUMBER)
     assert holder is not None
     assert holder.bot == others[0]
-    assert restoring.credentials.devices() == []
+    assert restoring.credentials.idle(timedelta()) == []
 
 
 async def test_a_crash_in_the_middle_leaves_no_row_without_its_file(
@@ -244,7 +244,7 @@ async def test_credentials_that_somebody_works_with_are_not_overwritten(
         outcome = await only(restoring, reading())
     assert isinstance(outcome.verdict, Refused)
     assert "A process works with its credentials" in outcome.verdict.why
-    assert restoring.credentials.devices() == []
+    assert not restoring.credentials.exists(before.device.id)
 
 
 async def test_of_two_that_restore_a_bot_at_once_one_does_it(
@@ -286,7 +286,7 @@ async def test_a_bot_that_was_unlinked_since_keeps_its_newer_settings(
     await taken(gateway.store, restoring.credentials, file, bot)
     await sessions.disconnect(gateway, KEY_CALLER, bot, user=None)
     session = await move(gateway.store, bot, Looked())
-    device = DeviceId(next(iter(restoring.credentials.devices())))
+    device = DeviceId(next(iter(restoring.credentials.idle(timedelta()))))
     waiting = await only(restoring, reading())
     assert isinstance(waiting.verdict, Refused)
     assert "being logged out of the phone" in waiting.verdict.why
