@@ -155,15 +155,7 @@ def _look(session: Session, now: datetime, *, began: bool) -> Step:
 
 def _obey(session: Session, now: datetime, *, began: bool) -> Step:
     """Take up the intent; whatever ran before is over."""
-    session = replace(
-        session,
-        obeyed=session.intent.no,
-        linking=None,
-        code=None,
-        attempt=0,
-        restarted=0,
-        restarted_at=None,
-    )
+    session = replace(_at_rest(session), obeyed=session.intent.no)
     match session.intent.wish:
         case Wish.OFFLINE:
             return _end(session, EndReason.ASKED, now)
@@ -266,16 +258,7 @@ def _link(
             refused = Event(type=EventType.CONFLICT_REFUSED, data={"reason": reason.value, **told})
             return replace(step, events=(refused, *step.events))
         case Granted(device=device, evicted=evicted):
-            session = replace(
-                session,
-                device=device,
-                linking=None,
-                restarted=0,
-                restarted_at=None,
-                code=None,
-                attempt=0,
-                retry_at=None,
-            )
+            session = replace(_at_rest(session), device=device)
             masked = device.number.masked
             events = [Event(type=EventType.SESSION_LINKED, data={"number": masked})]
             if evicted is not None:
@@ -386,16 +369,7 @@ def _end(
     until: datetime | None = None,
     by: BotId | None = None,
 ) -> Step:
-    session = replace(
-        session,
-        end=End(reason=reason, at=now, until=until),
-        linking=None,
-        restarted=0,
-        restarted_at=None,
-        code=None,
-        attempt=0,
-        retry_at=None,
-    )
+    session = replace(_at_rest(session), end=End(reason=reason, at=now, until=until))
     data = {"reason": reason.value, "remedy": reason.remedy}
     if until is not None:
         data["until"] = rfc3339(until)
@@ -403,6 +377,19 @@ def _end(
         data["byBotId"] = by
     event = Event(type=EventType.SESSION_DISCONNECTED, data=data)
     return _enter(session, State.DISCONNECTED, now, event)
+
+
+def _at_rest(session: Session) -> Session:
+    """The session with no linking under way, and no try that failed or waits."""
+    return replace(
+        session,
+        linking=None,
+        restarted=0,
+        restarted_at=None,
+        code=None,
+        attempt=0,
+        retry_at=None,
+    )
 
 
 def _enter(session: Session, state: State, now: datetime, *events: Event) -> Step:
