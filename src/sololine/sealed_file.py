@@ -26,6 +26,7 @@ from typing import BinaryIO, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from sololine.core.sentence import Sentence
 from sololine.whole_file import whole
 
 MAGIC: Final = b"SOLOLINE"
@@ -45,14 +46,17 @@ _HEADER: Final = _MADE_OF.size + _REST.size
 
 
 class SealedFileError(Exception):
-    """The file cannot be opened; the message says why, and what to do."""
+    """The file cannot be opened; its sentence, without a full stop, says why and what to do."""
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(sentence)
 
 
 class NotSealed(SealedFileError):
     """The file is none of ours."""
 
     def __init__(self) -> None:
-        super().__init__("this is no backup of Sololine")
+        super().__init__(Sentence("this is no backup of Sololine"))
 
 
 class NewerVersion(SealedFileError):
@@ -60,8 +64,12 @@ class NewerVersion(SealedFileError):
 
     def __init__(self, version: int) -> None:
         super().__init__(
-            f"a newer version of Sololine made this backup (format {version}, and this one knows "
-            f"{VERSION}); upgrade first"
+            Sentence(
+                "a newer version of Sololine made this backup (format {version}, and this one "
+                "knows {known}); upgrade first",
+                version=version,
+                known=VERSION,
+            )
         )
 
 
@@ -69,21 +77,21 @@ class WrongPassphrase(SealedFileError):
     """The file is whole, and was sealed with another passphrase."""
 
     def __init__(self) -> None:
-        super().__init__("the passphrase is not the one that the backup was made with")
+        super().__init__(Sentence("the passphrase is not the one that the backup was made with"))
 
 
 class Truncated(SealedFileError):
     """The end of the file is missing."""
 
     def __init__(self) -> None:
-        super().__init__("the end of the backup is missing; copy the file again")
+        super().__init__(Sentence("the end of the backup is missing; copy the file again"))
 
 
 class Damaged(SealedFileError):
     """The file is not as it was written: a fault of a disk, or somebody's work."""
 
     def __init__(self) -> None:
-        super().__init__("the backup is not as it was written; take another copy of it")
+        super().__init__(Sentence("the backup is not as it was written; take another copy of it"))
 
 
 class Sealer:

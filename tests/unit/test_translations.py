@@ -47,6 +47,9 @@ ALIKE = {
     (Language.PORTUGUESE, "Bot: {name} ({known_as})"),
     (Language.INDONESIAN, "Bot: {name} ({known_as})"),
     (Language.INDONESIAN, "Status: {status}, {note}"),
+    (Language.SPANISH, "{file}: {why}."),
+    (Language.PORTUGUESE, "{file}: {why}."),
+    (Language.INDONESIAN, "{file}: {why}."),
 }
 """What is the same in a language as in English."""
 
@@ -185,9 +188,17 @@ def below(kind: type) -> Iterator[str]:
 REFUSALS = {
     name for kind in (SololineError, OutwardError, Refused, LibraryMissing) for name in below(kind)
 }
-ERRORS = {"core/errors.py", "outward/errors.py", "emulator/errors.py"}
+ERRORS = {
+    "core/errors.py",
+    "outward/errors.py",
+    "emulator/errors.py",
+    "sealed_file.py",
+    "backup/archive.py",
+    "backup/data_folder.py",
+    "backup/take.py",
+}
 """Whose classes make sentences of their own; errors elsewhere are for developers."""
-SPEAKING = {"say", "fail", "refused", "words", "consent", "title", "note", "item"}
+SPEAKING = {"say", "fail", "refused", "words", "consent", "ask_secret", "title", "note", "item"}
 ONLY_OUTPUT_MAY = {"echo", "secho", "print", "confirm", "prompt", "BadParameter"}
 """What `cli/output.py` wraps, so that what is told goes through the catalogue."""
 WRITTEN_OUT = {"Sentence": 1, "Counted": 2}
@@ -262,6 +273,7 @@ def test_no_bare_text_is_told_to_people(file: Path) -> None:
         ("core/errors.py", 'super().__init__(message or "Send a key.")'),
         ("outward/requests.py", 'raise Unreachable("Nobody answers.")'),
         ("emulator/exchange.py", 'raise LinkingBroken("no answer")'),
+        ("sealed_file.py", 'super().__init__("this is no backup")'),
         ("web/bots.py", 'Success(message="The bot was deleted.")'),
         ("web/whatsapp.py", 'Shape(message=f"{count} bots." if count else Sentence("None."))'),
         ("cli/bot.py", 'fail("There is no bot.")'),
@@ -271,6 +283,7 @@ def test_no_bare_text_is_told_to_people(file: Path) -> None:
         ("cli/bot.py", "print(answer)"),
         ("cli/bot.py", 'raise typer.BadParameter("write a number")'),
         ("cli/bot.py", 'typer.confirm("Delete it?")'),
+        ("cli/bot.py", 'ask_secret("Passphrase")'),
         ("cli/bot.py", 'report.item(f"Bots: {count}")'),
         ("cli/bot.py", "show(f\"   {words(Sentence('Done.'))}\")"),
         ("core/draft.py", "Sentence(text, field=field)"),

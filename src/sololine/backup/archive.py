@@ -19,6 +19,7 @@ from typing import BinaryIO, Final, cast
 from sololine.core.backup import CONTENTS, Backup
 from sololine.core.coding import BadCoding
 from sololine.core.ids import DeviceId
+from sololine.core.sentence import Sentence
 from sololine.engine.credentials import Copied
 from sololine.sealed_file import Opened, SealedFileError, opened, sealed
 
@@ -34,7 +35,9 @@ class OtherContents(SealedFileError):
 
     def __init__(self) -> None:
         super().__init__(
-            "another version of Sololine made this backup, and this one cannot read it; upgrade"
+            Sentence(
+                "another version of Sololine made this backup, and this one cannot read it; upgrade"
+            )
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sololine.core.backup import Secret
+from sololine.core.sentence import Sentence
 from sololine.secret_file import kept
 from sololine.store.store import Store
 
@@ -22,9 +23,11 @@ class OtherFolder(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "This database belongs to the credentials in another data folder. "
-            "Let SOLOLINE_DATA_DIR name that folder, or, if it is lost, restore all of a backup "
-            "that was made with --all."
+            Sentence(
+                "This database belongs to the credentials in another data folder. "
+                "Let SOLOLINE_DATA_DIR name that folder, or, if it is lost, restore all of a "
+                "backup that was made with --all."
+            )
         )
 
 

@@ -25,6 +25,7 @@ from sololine.core.backup import (
 from sololine.core.bot import Bot
 from sololine.core.events import Event, EventType
 from sololine.core.ids import BotId
+from sololine.core.sentence import Sentence
 from sololine.core.webhook import Webhook
 from sololine.engine.credentials import Copied, Credentials
 from sololine.engine.errors import DeviceBusy
@@ -148,7 +149,7 @@ async def _restore(
                 if not isinstance(verdict, Restore):
                     credentials.erase(device.id)
     except DeviceBusy:
-        verdict = Refused(why="A process works with its credentials here. Stop it first.")
+        verdict = Refused(why=Sentence("A process works with its credentials here. Stop it first."))
     return _outcome(restoring, copy, verdict)
 
 

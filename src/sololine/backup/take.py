@@ -17,6 +17,7 @@ from sololine.core.bot import Bot
 from sololine.core.errors import BotNotFound
 from sololine.core.events import Event, EventType
 from sololine.core.ids import BotId, TenantId
+from sololine.core.sentence import Sentence
 from sololine.engine.credentials import LOCK_PATIENCE, Credentials
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction
@@ -31,8 +32,12 @@ class StillRunning(Exception):
 
     def __init__(self, bot: Bot) -> None:
         super().__init__(
-            f"The bot '{bot.name}' ({bot.id}) was asked to go offline, and its line still runs. "
-            "Look at the log of the service, and try again."
+            Sentence(
+                "The bot '{name}' ({bot}) was asked to go offline, and its line still runs. "
+                "Look at the log of the service, and try again.",
+                name=bot.name,
+                bot=bot.id,
+            )
         )
 
 
@@ -41,9 +46,13 @@ class CredentialsLost(Exception):
 
     def __init__(self, bot: Bot) -> None:
         super().__init__(
-            f"The bot '{bot.name}' ({bot.id}) is linked, but its credentials are not in this data "
-            "folder. If it was unlinked just now, try again; "
-            "else let SOLOLINE_DATA_DIR name the folder that they are in."
+            Sentence(
+                "The bot '{name}' ({bot}) is linked, but its credentials are not in this data "
+                "folder. If it was unlinked just now, try again; "
+                "else let SOLOLINE_DATA_DIR name the folder that they are in.",
+                name=bot.name,
+                bot=bot.id,
+            )
         )
 
 

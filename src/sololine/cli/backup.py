@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from sololine.cli.configured import settings_of
-from sololine.cli.output import fail
+from sololine.cli.output import ask_secret, fail, said_by, say, show, words
 from sololine.core.errors import SololineError
 from sololine.core.ids import BotId
+from sololine.core.sentence import Sentence
 
 if TYPE_CHECKING:
     from sololine.backup.restore import Outcome
     from sololine.core.backup import Backup
+    from sololine.core.bot import Bot
     from sololine.settings import Settings
 
 PASSPHRASE: Final = "SOLOLINE_BACKUP_PASSPHRASE"  # noqa: S105 — the name of where it is
@@ -40,18 +42,25 @@ def backup(
 ) -> None:
     """Copy a bot, or everything, into a file that a passphrase seals."""
     if (bot is None) is not everything:
-        fail("Name a bot, or say --all.")
+        fail(Sentence("Name a bot, or say --all."))
     if out.exists():
-        fail(f"There is a file {out} already. Choose another name, or move it away.")
+        fail(
+            Sentence(
+                "There is a file {file} already. Choose another name, or move it away.", file=out
+            )
+        )
     if not out.parent.is_dir():
-        fail(f"There is no folder {out.parent}.")
+        fail(Sentence("There is no folder {folder}.", folder=out.parent))
     settings = settings_of()
     passphrase = _passphrase(passphrase_file, new=True)
     taken = asyncio.run(_backup(settings, bot, out, passphrase, stop=stop))
     for copy in taken.bots:
-        typer.echo(f"{copy.bot.name} ({copy.bot.id}): {_copied(copy.device is None, copy.at_rest)}")
-    typer.echo(
-        f"{out} is written. Keep its passphrase elsewhere: without it, nobody opens the file."
+        _tell(copy.bot, _copied(copy.device is None, copy.at_rest))
+    say(
+        Sentence(
+            "{file} is written. Keep its passphrase elsewhere: without it, nobody opens the file.",
+            file=out,
+        )
     )
 
 
@@ -68,54 +77,70 @@ def restore(
 ) -> None:
     """Bring bots back from a backup, offline; held back until --take-over says they may connect."""
     if not file.is_file():
-        fail(f"There is no file {file}.")
+        fail(Sentence("There is no file {file}.", file=file))
     settings = settings_of()
     passphrase = _passphrase(passphrase_file, new=False)
     outcomes = asyncio.run(
         _restore(settings, file, passphrase, bot, dry_run=dry_run, take_over=take_over)
     )
     if bot is not None and not outcomes:
-        fail(f"The backup holds no bot {bot[:30]}. Without --bot, --dry-run shows which it holds.")
+        fail(
+            Sentence(
+                "The backup holds no bot {bot}. Without --bot, --dry-run shows which it holds.",
+                bot=bot[:30],
+            )
+        )
     for outcome in outcomes:
-        said = _became(outcome, dry_run=dry_run)
-        typer.echo(f"{outcome.bot.name} ({outcome.bot.id}): {said}")
+        _tell(outcome.bot, _became(outcome, dry_run=dry_run))
     if any(outcome.held for outcome in outcomes) and not dry_run:
-        typer.echo(
-            "What is held back does not connect, since its original may still run elsewhere, and "
-            "the two would throw each other out. Stop the original, then say this command again "
-            "with --take-over."
+        say(
+            Sentence(
+                "What is held back does not connect, since its original may still run elsewhere, "
+                "and the two would throw each other out. Stop the original, then say this command "
+                "again with --take-over."
+            )
         )
     if any(_refused(outcome) for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _copied(unlinked: bool, at_rest: bool) -> str:
+def _tell(bot: "Bot", what: Sentence) -> None:
+    show(f"{bot.name} ({bot.id}): {words(what)}")
+
+
+def _copied(unlinked: bool, at_rest: bool) -> Sentence:
     if unlinked:
-        return "copied; it is not linked"
+        return Sentence("copied; it is not linked")
     if at_rest:
-        return "copied with its credentials"
-    return (
+        return Sentence("copied with its credentials")
+    return Sentence(
         "copied with its credentials, while they were in use. They are out of date already; "
         "to move the bot, use --stop"
     )
 
 
-def _became(outcome: "Outcome", *, dry_run: bool) -> str:
+def _became(outcome: "Outcome", *, dry_run: bool) -> Sentence:
     from sololine.core.backup import Refused, Restore, Unchanged  # noqa: PLC0415 — see `_backup`
 
     match outcome.verdict:
         case Refused(why=why):
-            return f"not restored. {why}"
+            return Sentence("not restored. {why}", why=why)
+        case Restore() if dry_run and outcome.held:
+            return Sentence("would be restored, held back")
         case Restore() if dry_run:
-            return "would be restored" + (", held back" if outcome.held else "")
+            return Sentence("would be restored")
         case Restore(links=False):
-            return "restored; it is not linked"
+            return Sentence("restored; it is not linked")
+        case Restore() if outcome.held:
+            return Sentence("restored, held back")
         case Restore():
-            return "restored, held back" if outcome.held else "restored, offline. Connect it"
-        case Unchanged(held=True) if not outcome.held and not dry_run:
-            return "taken over. Connect it"
+            return Sentence("restored, offline. Connect it")
+        case Unchanged() if outcome.held:
+            return Sentence("restored before, held back")
+        case Unchanged(held=True) if not dry_run:
+            return Sentence("taken over. Connect it")
         case Unchanged():
-            return "restored before" + (", held back" if outcome.held else "")
+            return Sentence("restored before")
 
 
 def _refused(outcome: "Outcome") -> bool:
@@ -154,11 +179,16 @@ async def _backup(
         except SololineError as error:
             fail(error.message)
         except (take.StillRunning, take.CredentialsLost, OtherFolder) as error:
-            fail(str(error))
+            fail(said_by(error))
         except UnreadableCredentials as error:
-            fail(f"{error}; restore them from an earlier backup, or link the bot anew.")
+            fail(
+                Sentence(
+                    "{why}; restore them from an earlier backup, or link the bot anew.",
+                    why=said_by(error),
+                )
+            )
         except OSError as error:
-            fail(f"No backup was made: {error}.")
+            fail(Sentence("No backup was made: {error}.", error=error))
 
 
 async def _restore(
@@ -190,9 +220,11 @@ async def _restore(
                     fits = data_folder.keep_secrets(folder, secrets)
                     await restore_tenants(store, found.contents, keys=fits)
                     if not fits and any(each.keys for each in found.contents.tenants):
-                        typer.echo(
-                            "The API keys of the backup were left out: this data folder has a "
-                            "secret of its own, with which they fit nothing. Make new ones."
+                        say(
+                            Sentence(
+                                "The API keys of the backup were left out: this data folder has a "
+                                "secret of its own, with which they fit nothing. Make new ones."
+                            )
                         )
                 restoring = Restoring(
                     store=store,
@@ -202,11 +234,16 @@ async def _restore(
                 )
                 return await restore_bots(restoring, found, BotId(bot) if bot else None)
     except SealedFileError as error:
-        fail(f"{file}: {error}.")
+        fail(Sentence("{file}: {why}.", file=file, why=said_by(error)))
     except data_folder.OtherFolder as error:
-        fail(str(error))
+        fail(said_by(error))
     except OSError as error:
-        fail(f"The restore broke off: {error}. Say it again; what is done is not done twice.")
+        fail(
+            Sentence(
+                "The restore broke off: {error}. Say it again; what is done is not done twice.",
+                error=error,
+            )
+        )
 
 
 def _at_terminal() -> bool:
@@ -219,17 +256,28 @@ def _passphrase(file: Path | None, *, new: bool) -> str:
         try:
             said = file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
         except (OSError, ValueError):
-            fail(f"The passphrase cannot be read from {file}.")
+            fail(Sentence("The passphrase cannot be read from {file}.", file=file))
     elif PASSPHRASE in os.environ:
         said = os.environ[PASSPHRASE]
     elif _at_terminal():
-        said = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new)
+        again = Sentence("Repeat for confirmation") if new else None
+        said = ask_secret(Sentence("Passphrase"), again)
     else:
-        fail(f"There is nobody to ask for the passphrase. Set {PASSPHRASE}, or --passphrase-file.")
+        fail(
+            Sentence(
+                "There is nobody to ask for the passphrase. Set {setting}, or --passphrase-file.",
+                setting=PASSPHRASE,
+            )
+        )
     if new and len(said) < LENGTH_MIN:
-        fail(f"The passphrase is too short. Take one of {LENGTH_MIN} characters at least.")
+        fail(
+            Sentence(
+                "The passphrase is too short. Take one of {least} characters at least.",
+                least=LENGTH_MIN,
+            )
+        )
     try:
         said.encode()
     except UnicodeEncodeError:
-        fail("The passphrase is not valid UTF-8.")
+        fail(Sentence("The passphrase is not valid UTF-8."))
     return said

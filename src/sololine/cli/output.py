@@ -49,6 +49,14 @@ def consent(question: Sentence) -> None:
     typer.confirm(words(question), abort=True)
 
 
+def ask_secret(question: Sentence, again: Sentence | None = None) -> str:
+    """Ask for what nobody may read on the screen; with `again` twice, until both are the same."""
+    typed: str = typer.prompt(
+        words(question), hide_input=True, confirmation_prompt=words(again) if again else False
+    )
+    return typed
+
+
 def fail(message: Sentence | Told) -> NoReturn:
     """Say what went wrong and what to do, and end with exit code 1."""
     typer.echo(words(message), err=True)

@@ -20,6 +20,7 @@ from sololine.core.bot import Bot
 from sololine.core.claim import Claim
 from sololine.core.coding import ClosedUnion
 from sololine.core.ids import BotId, DeviceId, TenantId
+from sololine.core.sentence import Sentence
 from sololine.core.session import Device, End, EndReason, Intent, Session, Wish
 from sololine.core.training import Training
 from sololine.core.webhook import Webhook
@@ -150,9 +151,9 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The bot must not be restored; `why` is a sentence for its operator, with the remedy."""
+    """The bot must not be restored; `why` tells its operator, with the remedy."""
 
-    why: str
+    why: Sentence
 
 
 Verdict = Restore | Unchanged | Refused
@@ -165,8 +166,11 @@ def judge(copy: BotCopy, found: Found) -> Verdict:
     """
     if found.bot is not None and found.bot.tenant != copy.bot.tenant:
         return Refused(
-            why=f"A bot with its id belongs to the tenant '{found.bot.tenant}' here. "
-            "Restore it into another database."
+            why=Sentence(
+                "A bot with its id belongs to the tenant '{tenant}' here. "
+                "Restore it into another database.",
+                tenant=found.bot.tenant,
+            )
         )
     new = found.bot is None
     if copy.device is None:
@@ -177,15 +181,22 @@ def judge(copy: BotCopy, found: Found) -> Verdict:
             return verdict
     if found.retiring:
         return Refused(
-            why="Its credentials were given up here and are being logged out of the phone. "
-            "Link it anew: a QR is all it takes."
+            why=Sentence(
+                "Its credentials were given up here and are being logged out of the phone. "
+                "Link it anew: a QR is all it takes."
+            )
         )
     holder = found.holder
     if holder is not None and holder.bot != copy.bot.id:
         return Refused(
-            why=f"Its number {holder.number.masked} is claimed here by the bot "
-            f"'{found.holder_name}' ({holder.bot}) of the tenant '{holder.tenant}'. "
-            "Disconnect that bot first."
+            why=Sentence(
+                "Its number {number} is claimed here by the bot '{name}' ({bot}) of the tenant "
+                "'{tenant}'. Disconnect that bot first.",
+                number=holder.number.masked,
+                name=found.holder_name,
+                bot=holder.bot,
+                tenant=holder.tenant,
+            )
         )
     return Restore(new=new, links=True)
 
@@ -198,21 +209,29 @@ def _judge_session(device: Device, session: Session, found: Found) -> Verdict | 
         return Unchanged(held=found.restoration.taken_over_at is None)
     if found.runs:
         return Refused(
-            why="Its line runs here: this is the original, and it is alive. "
-            "There is nothing to restore."
+            why=Sentence(
+                "Its line runs here: this is the original, and it is alive. "
+                "There is nothing to restore."
+            )
         )
     if held is not None and not same:
         return Refused(
-            why=f"It is linked with {held.number.masked} here, by newer credentials than these. "
-            "To go back to the old ones, disconnect it first."
+            why=Sentence(
+                "It is linked with {number} here, by newer credentials than these. "
+                "To go back to the old ones, disconnect it first.",
+                number=held.number.masked,
+            )
         )
     if held is not None and found.stored:
         return Refused(
-            why=f"It still holds its number {held.number.masked} here: this is the original. "
-            "There is nothing to restore; connect it."
+            why=Sentence(
+                "It still holds its number {number} here: this is the original. "
+                "There is nothing to restore; connect it.",
+                number=held.number.masked,
+            )
         )
     if held is None and not session.idle:
-        return Refused(why="It is being connected here. Disconnect it first.")
+        return Refused(why=Sentence("It is being connected here. Disconnect it first."))
     return None
 
 

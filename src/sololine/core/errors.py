@@ -418,8 +418,10 @@ class HeldBack(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This bot was restored from a backup, and its original may still run elsewhere. "
-            "Ask the operator to stop the original and to restore with --take-over."
+            Sentence(
+                "This bot was restored from a backup, and its original may still run elsewhere. "
+                "Ask the operator to stop the original and to restore with --take-over."
+            )
         )
 
     def fields(self) -> Mapping[str, Any]:

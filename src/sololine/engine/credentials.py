@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from sololine.core.ids import DeviceId
+from sololine.core.sentence import Sentence
 from sololine.core.signals import Linked
 from sololine.engine.errors import DeviceBusy, UnreadableCredentials
 from sololine.whole_file import whole
@@ -125,7 +126,7 @@ class Credentials:
         except sqlite3.DatabaseError as error:
             if "no such table" in str(error):
                 return None  # the worker died before it had made its tables
-            raise UnreadableCredentials(f"the credentials of {device} are unreadable") from error
+            raise _unreadable(device) from error
         if row is None or not row[0]:
             return None
         return Linked(jid=row[0], lid=row[1] or "", platform=row[2] or "")
@@ -166,7 +167,7 @@ class Credentials:
                 database.backup(copy)
                 content = copy.serialize()
         except sqlite3.DatabaseError as error:
-            raise UnreadableCredentials(f"the credentials of {device} are unreadable") from error
+            raise _unreadable(device) from error
         return Copied(database=content, unsettled=journal, at_rest=at_rest)
 
     def place(self, device: DeviceId, copied: Copied) -> None:
@@ -215,3 +216,9 @@ def _try_lock(path: Path) -> int | None:
         pass
     os.close(opened)
     return None
+
+
+def _unreadable(device: DeviceId) -> UnreadableCredentials:
+    return UnreadableCredentials(
+        Sentence("the credentials of {device} are unreadable", device=device)
+    )

@@ -141,7 +141,7 @@ def test_a_passphrase_is_asked_for_twice(
 
     asked = []
 
-    def prompt(text: str, **how: bool) -> str:
+    def prompt(text: str, **how: object) -> str:
         asked.append((text, how))
         return PASSPHRASE
 
@@ -151,7 +151,7 @@ def test_a_passphrase_is_asked_for_twice(
     assert run("backup", bot, "--out", str(file)).exit_code == 0
     assert run("restore", str(file), "--dry-run").exit_code == 0
     assert asked == [
-        ("Passphrase", {"hide_input": True, "confirmation_prompt": True}),
+        ("Passphrase", {"hide_input": True, "confirmation_prompt": "Repeat for confirmation"}),
         ("Passphrase", {"hide_input": True, "confirmation_prompt": False}),
     ]
 
