@@ -261,3 +261,25 @@ def test_a_database_address_that_is_none_is_told_in_the_language(
     monkeypatch.setenv("SOLOLINE_DATABASE_URL", "mysql://localhost/x")
 
     assert run("stats").stderr.startswith("sololine no funciona con 'mysql'")
+
+
+@pytest.mark.usefixtures("spanish", "data_dir")
+def test_backups_are_told_of_in_the_language_whatever_fails(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOLOLINE_BACKUP_PASSPHRASE", "correct horse battery")
+    good, other = tmp_path / "good", tmp_path / "other"
+    other.write_text("something else")
+
+    taken = run("backup", "--all", "--out", str(good))
+    assert taken.output == (
+        f"{good} está escrito. Guarda su frase de contraseña en otro sitio: sin ella, nadie abre "
+        "el archivo.\n"
+    )
+    assert run("restore", str(other)).stderr == (
+        f"{other}: esto no es una copia de seguridad de Sololine.\n"
+    )
+    monkeypatch.setenv("SOLOLINE_BACKUP_PASSPHRASE", "wrong horse battery")
+    assert run("restore", str(good)).stderr == (
+        f"{good}: la frase de contraseña no es la que se usó al hacer la copia de seguridad.\n"
+    )
