@@ -10,6 +10,8 @@ import typer
 
 from sololine.cli.configured import settings_of
 from sololine.cli.output import ask_secret, fail, said_by, say, show, words
+from sololine.cli.report import plain
+from sololine.cli.stored import store_of
 from sololine.core.errors import SololineError
 from sololine.core.ids import BotId
 from sololine.core.sentence import Sentence
@@ -105,7 +107,7 @@ def restore(
 
 
 def _tell(bot: "Bot", what: Sentence) -> None:
-    show(f"{bot.name} ({bot.id}): {words(what)}")
+    show(f"{plain(bot.name)} ({bot.id}): {words(what)}")
 
 
 def _copied(unlinked: bool, at_rest: bool) -> Sentence:
@@ -158,9 +160,8 @@ async def _backup(
     from sololine.backup.data_folder import OtherFolder, belong_together  # noqa: PLC0415
     from sololine.bus.memory import MemoryBus  # noqa: PLC0415 — see above
     from sololine.engine.errors import UnreadableCredentials  # noqa: PLC0415 — see above
-    from sololine.opened_store import opened_store  # noqa: PLC0415 — see above
 
-    async with opened_store(settings) as store:
+    async with store_of(settings) as store:
         try:
             await belong_together(store, settings.data_dir, dry_run=True)
             bots = await take.bots_to_copy(store, bot)
@@ -207,14 +208,13 @@ async def _restore(
         restore_tenants,
     )
     from sololine.engine.credentials import Credentials  # noqa: PLC0415 — see `_backup`
-    from sololine.opened_store import opened_store  # noqa: PLC0415 — see `_backup`
     from sololine.sealed_file import SealedFileError  # noqa: PLC0415 — see `_backup`
 
     try:
         with archive.read(file, passphrase) as found:
             secrets = found.contents.secrets if bot is None else ()
             folder = settings.data_dir
-            async with opened_store(settings) as store:
+            async with store_of(settings) as store:
                 await data_folder.belong_together(store, folder, secrets, dry_run=dry_run)
                 if bot is None and not dry_run:
                     fits = data_folder.keep_secrets(folder, secrets)

@@ -1,8 +1,8 @@
 """What commands do in the service's own store, whether or not the service runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
@@ -14,6 +14,8 @@ from sololine.core.sentence import Sentence
 
 if TYPE_CHECKING:
     from sololine.actions.gateway import Gateway
+    from sololine.settings import Settings
+    from sololine.store.store import Store
     from sololine.store.transaction import Transaction
 
 T = TypeVar("T")
@@ -38,19 +40,27 @@ def at_gateway(work: Callable[["Gateway"], Awaitable[T]]) -> T:
     # They load the database's parts, which takes longer than most commands.
     from sololine.actions.gateway import Gateway  # noqa: PLC0415 — see above
     from sololine.bus.memory import MemoryBus  # noqa: PLC0415 — see above
-    from sololine.opened_store import opened_store  # noqa: PLC0415 — see above
 
     settings = settings_of()
 
     async def run() -> T:
-        async with AsyncExitStack() as stack:
-            try:
-                store = await stack.enter_async_context(opened_store(settings))
-            except ValueError as error:  # the address is none
-                fail(said_by(error))
+        async with store_of(settings) as store:
             return await work(Gateway(store=store, bus=MemoryBus(), region=settings.region))
 
     return asyncio.run(run())
+
+
+@asynccontextmanager
+async def store_of(settings: "Settings") -> "AsyncIterator[Store]":
+    """The service's store; ends the command when its address is none."""
+    from sololine.opened_store import opened_store  # noqa: PLC0415 — loads the database's parts
+
+    async with AsyncExitStack() as stack:
+        try:
+            store = await stack.enter_async_context(opened_store(settings))
+        except ValueError as error:
+            fail(said_by(error))
+        yield store
 
 
 def scope_of(tenant: str | None) -> TenantId | None:

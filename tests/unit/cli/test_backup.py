@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sololine.assembly import keyring_of, opened_store
+from sololine.assembly import keyring_of
 from sololine.backup import archive
 from sololine.core.bot import Bot
 from sololine.core.ids import DEFAULT_TENANT, DEFAULT_USER, BotId
+from sololine.opened_store import opened_store
 from sololine.sealed_file import sealed
 from sololine.settings import Settings
 from sololine.store.transaction import Transaction
@@ -198,3 +199,13 @@ def test_without_a_terminal_nobody_is_asked(
     result = run("backup", bot, "--out", str(file))
     assert result.exit_code == 1
     assert "Set SOLOLINE_BACKUP_PASSPHRASE" in result.stderr
+
+
+def test_a_wrong_address_of_the_database_is_told_in_a_sentence(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOLOLINE_DATABASE_URL", "mysql://root:secret@h/d")
+    told = run("backup", "--all", "--out", str(file))
+    assert told.exit_code == 1
+    assert told.stderr.startswith("sololine does not run on 'mysql'; use sqlite:////")
+    assert not file.exists()
