@@ -98,7 +98,8 @@ def side_by_side(words: list[str]) -> tuple[str, ...]:
         path = word.partition("::")[0]
         if path.partition("=")[0] in own_way or (path and (ROOT / path).exists()):
             return ()
-    return ("-n", "logical", "--maxprocesses", "4")
+    # Who is done takes over from others: a test that starts servers lasts as long as many.
+    return ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
 
 
 def refuse_python(version: tuple[int, int]) -> None:

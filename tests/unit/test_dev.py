@@ -48,7 +48,8 @@ def test_the_whole_suite_runs_in_several_processes(words: list[str]) -> None:
     wish = dev.plan(["test", *words])
 
     assert wish is not None
-    assert wish.commands == (("pytest", "-n", "logical", "--maxprocesses", "4", *words),)
+    beside = ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
+    assert wish.commands == (("pytest", *beside, *words),)
 
 
 @pytest.mark.parametrize(
