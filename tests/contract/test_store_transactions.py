@@ -161,10 +161,11 @@ async def test_fifty_transactions_at_once_all_succeed(store: Store) -> None:
     assert [(await session_of(store, bot)).intent.no for bot in bots] == [10] * 5
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"], indirect=True)
 async def test_writers_of_two_stores_on_one_database_take_turns(
     store: Store, store_url: str
 ) -> None:
-    """Two processes do the same."""
+    """Two processes do the same. Without threads, one would hold the other's loop up."""
     bot = await added(store)
     other = await Store.open(store_url, SystemClock())
     try:
