@@ -160,4 +160,4 @@ async def test_the_documents_and_the_pages_are_served_without_other_hosts(server
     assert page.status_code == 200
     assert "https://" not in page.text
     assert await server.ask("GET", "/health/live") == {"status": "ok"}
-    assert (await server.ask("GET", "/health/ready"))["parts"]["store"] == "ok"
+    assert (await server.ask("GET", "/health/ready"))["parts"]["store"]["status"] == "ok"
