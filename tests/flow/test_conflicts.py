@@ -8,7 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.flow.house import Server, WhatsApp, command, until
+
+# Each command is a process that loads everything, which takes long on a busy machine.
+pytestmark = pytest.mark.timeout(300)
 
 USERS = ("ana", "ben")
 
