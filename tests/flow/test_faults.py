@@ -74,7 +74,7 @@ async def test_a_bot_comes_back_by_itself(
     await talking.link(bot, number)
     seen = await talking.last()
     await strike(phones, number, BACK[fault])
-    lost = await talking.event("session.reconnecting", bot, after=seen, patience_s=100)
+    lost = await talking.event("session.reconnecting", bot, after=seen, patience_s=90)
     await talking.event("session.connected", bot, after=lost["seq"], patience_s=60)
 
     assert await disturbed(talking, neighbours, seen) == []
