@@ -4,7 +4,7 @@ import pytest
 
 from sololine.core.ids import DeviceId
 from sololine.core.signals import LoggedOut
-from sololine.store import devices as module
+from sololine.store import connection as module
 from sololine.store.store import Store
 from tests.contract.store_scenes import linked, linking, session_of, step
 

@@ -9,7 +9,7 @@ import pytest
 from sololine.core.content import File
 from sololine.core.ids import BotId, MediaId
 from sololine.core.media import Media, MediaKind, Place
-from sololine.store import media as module
+from sololine.store import connection as module
 from sololine.store.errors import Raced, Unstorable
 from sololine.store.store import Store
 from sololine.store.transaction import Transaction

@@ -173,10 +173,8 @@ class Attempts:
         until: datetime,
         **values: int,
     ) -> Sequence[Row]:
-        values |= {"since": millis(since), "until": millis(until)}
-        if tenant is None:
-            return await self._connection.rows(of_all, values)
-        return await self._connection.rows(own, {"tenant": tenant, **values})
+        span = {"since": millis(since), "until": millis(until)}
+        return await self._connection.rows_of(tenant, of_all, own, **span, **values)
 
 
 async def record(connection: Connection, before: Session, after: Session) -> Attempt | None:

@@ -107,16 +107,12 @@ class Conflicts:
 
     async def count(self, tenant: TenantId | None = None) -> int:
         """How many numbers are in conflict: among a tenant's bots, or among all."""
-        statement = _COUNT_ALL if tenant is None else _COUNT_OWN
-        values = {} if tenant is None else {"tenant": tenant}
-        (row,) = await self._connection.rows(statement, values)
+        (row,) = await self._connection.rows_of(tenant, _COUNT_ALL, _COUNT_OWN)
         return int(row["contested"])
 
     async def leaving(self, tenant: TenantId | None = None) -> int:
         """How many holders were told to unlink, and have not done it yet."""
-        statement = _LEAVING if tenant is None else _LEAVING_OWN
-        values = {} if tenant is None else {"tenant": tenant}
-        (row,) = await self._connection.rows(statement, values)
+        (row,) = await self._connection.rows_of(tenant, _LEAVING, _LEAVING_OWN)
         return int(row["leaving"])
 
     async def _parties(self, statements: _Statements, values: Row) -> list[Party]:

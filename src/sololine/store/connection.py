@@ -1,18 +1,21 @@
 """A connection within one transaction: the door through which all statements go."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Executable
 
-from sololine.core.ids import BotId
+from sololine.core.ids import BotId, TenantId
 from sololine.store.columns import Row
 from sololine.store.database import Begun
 from sololine.store.errands import Errands
 from sololine.store.errors import Clash, Raced
 from sololine.store.statements import Statements, Values
+
+ASKED_AT_ONCE: Final = 500
 
 T = TypeVar("T")
 
@@ -49,6 +52,24 @@ class Connection:
         """All rows that `statement` returns."""
         sql, ordered = self._statements.one(statement, values)
         return await self._ask(self._begun.rows(sql, ordered))
+
+    async def rows_among(self, statement: Executable, name: str, asked: Iterable[str]) -> list[Row]:
+        """All rows that `statement` returns for a list of any length, asked a piece at a time.
+
+        `name` is the statement's expanding parameter that takes the list.
+        """
+        left, found = iter(asked), list[Row]()
+        while some := list(islice(left, ASKED_AT_ONCE)):
+            found += await self.rows(statement, {name: some})
+        return found
+
+    async def rows_of(
+        self, tenant: TenantId | None, of_all: Executable, own: Executable, **values: int
+    ) -> Sequence[Row]:
+        """All rows of `own`, which takes a `tenant`; those of `of_all` when that is None."""
+        if tenant is None:
+            return await self.rows(of_all, values)
+        return await self.rows(own, {"tenant": tenant, **values})
 
     async def row(self, statement: Executable, values: Values) -> Row | None:
         """The only row that `statement` returns, or None when it returns none."""

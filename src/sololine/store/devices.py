@@ -1,7 +1,6 @@
 """Devices: which credentials the database knows of, whatever it knows of them."""
 
 from collections.abc import Collection
-from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import BindParameter, bindparam, select, union_all
@@ -9,8 +8,6 @@ from sqlalchemy import BindParameter, bindparam, select, union_all
 from sololine.core.ids import DeviceId
 from sololine.store.connection import Connection
 from sololine.store.tables import bot_sessions, retired_devices
-
-ASKED_AT_ONCE: Final = 500
 
 _ASKED: Final[BindParameter[Any]] = bindparam("devices", expanding=True)
 _KNOWN: Final = union_all(
@@ -28,8 +25,5 @@ class Devices:
 
     async def known(self, devices: Collection[DeviceId]) -> set[DeviceId]:
         """Those of the devices that are a bot's, are being linked, or wait to be logged out."""
-        left, found = iter(devices), set[DeviceId]()
-        while some := list(islice(left, ASKED_AT_ONCE)):
-            rows = await self._connection.rows(_KNOWN, {"devices": some})
-            found |= {row["device"] for row in rows}
-        return found
+        rows = await self._connection.rows_among(_KNOWN, "devices", devices)
+        return {row["device"] for row in rows}

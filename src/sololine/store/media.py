@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, exists, insert, select, update
@@ -13,8 +12,6 @@ from sololine.core.media import Place
 from sololine.store.columns import Row, instant, millis, plain
 from sololine.store.connection import Connection
 from sololine.store.tables import media, messages
-
-ASKED_AT_ONCE: Final = 500
 
 _row: Final = media.c
 _OF_BOT: Final = _row.bot_id == bindparam("bot")
@@ -79,11 +76,8 @@ class Media:
 
     async def known(self, media: Collection[MediaId]) -> set[MediaId]:
         """Those of the files that some bot has."""
-        left, found = iter(media), set[MediaId]()
-        while some := list(islice(left, ASKED_AT_ONCE)):
-            rows = await self._connection.rows(_KNOWN, {"media": some})
-            found |= {row["id"] for row in rows}
-        return found
+        rows = await self._connection.rows_among(_KNOWN, "media", media)
+        return {row["id"] for row in rows}
 
     async def drop_unused(self, before: datetime, limit: int) -> list[MediaId]:
         """Forget files from before then that no message carries; returns which, `limit` at most."""

@@ -87,16 +87,12 @@ class RetiredDevices:
 
     async def waiting(self, tenant: TenantId | None) -> int:
         """How many devices phones may still list though no bot uses them: a tenant's, or all."""
-        statement = _WAITING_ALL if tenant is None else _WAITING
-        values = {} if tenant is None else {"tenant": tenant}
-        (row,) = await self._connection.rows(statement, values)
+        (row,) = await self._connection.rows_of(tenant, _WAITING_ALL, _WAITING)
         return int(row["devices"])
 
     async def list(self, tenant: TenantId | None, limit: int) -> list[Retired]:
         """The devices that `waiting` counts, those that were given up first before the others."""
-        statement = _LIST if tenant is None else _LIST_OWN
-        values = {} if tenant is None else {"tenant": tenant}
-        rows = await self._connection.rows(statement, {**values, "page": limit})
+        rows = await self._connection.rows_of(tenant, _LIST, _LIST_OWN, page=limit)
         return [_retired(row) for row in rows]
 
     async def take(self, device: DeviceId, process: ProcessId, for_: timedelta) -> bool:

@@ -147,9 +147,7 @@ class Sessions:
 
     async def counts(self, tenant: TenantId | None) -> SessionCounts:
         """How sessions are doing, in numbers: a tenant's, or all."""
-        statement = _COUNTS if tenant is None else _COUNTS_OWN
-        values = {} if tenant is None else {"tenant": tenant}
-        (row,) = await self._connection.rows(statement, values)
+        (row,) = await self._connection.rows_of(tenant, _COUNTS, _COUNTS_OWN)
         return SessionCounts(**row)
 
     def _check_life(self, before: Session, after: Session) -> None:
