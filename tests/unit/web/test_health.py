@@ -1,6 +1,5 @@
 """Health tells the parts apart, and says no only when requests cannot be served."""
 
-import asyncio
 from collections.abc import Callable
 
 import httpx2
@@ -13,6 +12,7 @@ from sololine.languages import Language
 from sololine.web import health
 from sololine.web.app import create_app
 from sololine.web.auth import Keyring
+from tests.unit.web.door import Hanging
 
 WELL = {"status": "ok", "reason": None}
 
@@ -81,12 +81,6 @@ async def test_without_the_store_no_request_can_be_served(
 async def test_a_store_that_hangs_is_not_waited_for(
     gateway: Gateway, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Hanging:
-        async def __aenter__(self) -> None:
-            await asyncio.Event().wait()
-
-        async def __aexit__(self, *_: object) -> None: ...
-
     monkeypatch.setattr(gateway.store, "read", Hanging)
     monkeypatch.setattr(health, "PATIENCE_S", 0.01)
     async with client(gateway, keyring) as door:

@@ -18,7 +18,7 @@ from sololine.web.auth import Keyring
 from sololine.web.metrics import CENSUS_LASTS_S, Exhibition
 from tests.exposition import values
 from tests.unit.scenes import new_bot
-from tests.unit.web.door import KEY
+from tests.unit.web.door import KEY, Hanging
 
 METRICS_KEY = "for-prometheus"
 
@@ -187,12 +187,6 @@ async def test_while_the_store_is_away_the_rest_is_shown_and_that_it_is_away(
 async def test_a_store_that_hangs_does_not_keep_the_reader_waiting(
     exhibition: Exhibition, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Hanging:
-        async def __aenter__(self) -> None:
-            await asyncio.Event().wait()
-
-        async def __aexit__(self, *_: object) -> None: ...
-
     monkeypatch.setattr(gateway.store, "read", Hanging)
     monkeypatch.setattr(module, "PATIENCE_S", 0.01)
     monkeypatch.setattr("sololine.web.health.PATIENCE_S", 0.01)
